@@ -1,0 +1,1 @@
+//! The outside world: Kafka, the schema registry, HTTP, the clock. Adapters never import each other.

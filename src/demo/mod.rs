@@ -1,0 +1,1 @@
+//! Synthetic billing history and the embedded broker that plays it.

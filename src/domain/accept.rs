@@ -1,0 +1,204 @@
+//! Acceptance: the one place where a decoded event becomes a fact or a named rejection.
+//!
+//! Reasons are tested in the order of [`Reason`], each over the whole event (all its items) before the next, so the reason that
+//! is counted does not depend on where in the event the fault stands.
+
+use super::calendar::Instant;
+use super::currency::{Currency, ExchangeRates};
+use super::facts::{Interval, ItemFact, RawItem, RawSubscription, RawUsage, Reason, Rejection, SubscriptionFact, UsageFact};
+use super::money::half_even;
+
+/// Greatest quantity of an item.
+pub const MAX_QUANTITY: i64 = 1_000_000_000_000;
+/// Greatest size of an amount, and of an item's MRR, in micro-units.
+pub const MAX_AMOUNT: i64 = 1_000_000_000_000_000_000;
+/// Greatest number of billing intervals between two invoices.
+pub const MAX_INTERVAL_COUNT: i64 = 10_000;
+/// Greatest number of items of one subscription.
+pub const MAX_ITEMS: usize = 1_000;
+/// Facts take effect from 2000-01-01 (inclusive) ...
+pub const EARLIEST: Instant = Instant(946_684_800_000);
+/// ... to 2100-01-01 (exclusive), UTC.
+pub const LATEST: Instant = Instant(4_102_444_800_000);
+/// How far after its record's timestamp usage may lie: one day.
+const FUTURE_USAGE_MILLIS: i64 = 86_400_000;
+
+/// Judges a subscription event.
+pub fn subscription<'a>(raw: &RawSubscription<'a>, rates: &ExchangeRates) -> Result<SubscriptionFact<'a>, Rejection> {
+    let status = raw.status.ok_or_else(|| missing(Reason::Decode, "status"))?;
+    let raw_items = raw.items.as_deref().ok_or_else(|| missing(Reason::Decode, "items"))?;
+    let event_id = id(raw.event_id, "event_id")?;
+    let customer_id = id(raw.customer_id, "customer_id")?;
+    let subscription_id = id(raw.subscription_id, "subscription_id")?;
+    let mut items = each(raw_items, item_ids)?;
+    let effective_at = instant(raw.effective_at, "effective_at")?;
+    for ((item, raw), quantity) in items.iter_mut().zip(raw_items).zip(each(raw_items, item_quantity)?) {
+        (item.quantity, item.mrr) = (quantity, 0);
+        debug_assert_eq!(Some(item.item_id), raw.item_id);
+    }
+    for (item, mrr) in items.iter_mut().zip(each(raw_items, item_mrr)?) {
+        item.mrr = mrr;
+    }
+    each(raw_items, |item| item_interval(item).map(drop))?;
+    if items.len() > MAX_ITEMS {
+        return Err(Rejection::new(Reason::TooManyItems, format!("{} items; at most {MAX_ITEMS} are accepted", items.len())));
+    }
+    items.sort_by_key(|item| item.item_id);
+    if let Some(pair) = items.windows(2).find(|pair| pair[0].item_id == pair[1].item_id) {
+        return Err(Rejection::new(Reason::DuplicateItem, format!("two items have the item_id {:?}", pair[0].item_id)));
+    }
+    let currency = known_currency(raw.currency, rates);
+    let currency = if status.counts() && !items.is_empty() { Some(currency?) } else { currency.ok() };
+    let attributes = attributes(&raw.attributes);
+    Ok(SubscriptionFact {
+        event_id,
+        customer_id,
+        subscription_id,
+        effective_at,
+        version: raw.version.unwrap_or(0),
+        status,
+        currency,
+        items,
+        attributes,
+    })
+}
+
+/// Judges a usage event. `record_timestamp` is the Kafka record's; a replay from files has none.
+pub fn usage<'a>(
+    raw: &RawUsage<'a>,
+    rates: &ExchangeRates,
+    record_timestamp: Option<Instant>,
+) -> Result<UsageFact<'a>, Rejection> {
+    let event_id = id(raw.event_id, "event_id")?;
+    let customer_id = id(raw.customer_id, "customer_id")?;
+    id(raw.meter, "meter")?;
+    let used_at = instant(raw.used_at, "used_at")?;
+    let amount = raw.amount_micros.ok_or_else(|| missing(Reason::InvalidAmount, "amount_micros"))?;
+    if !(-MAX_AMOUNT..=MAX_AMOUNT).contains(&amount) {
+        return Err(Rejection::new(
+            Reason::InvalidAmount,
+            format!("amount_micros is {amount}; its size is at most {MAX_AMOUNT}"),
+        ));
+    }
+    let currency = known_currency(raw.currency, rates)?;
+    if let Some(record) = record_timestamp
+        && used_at.0 - record.0 > FUTURE_USAGE_MILLIS
+    {
+        let (used, written) = (used_at.to_rfc3339(), record.to_rfc3339());
+        return Err(Rejection::new(
+            Reason::FutureUsage,
+            format!("used_at {used} is over a day after the record's timestamp {written}"),
+        ));
+    }
+    Ok(UsageFact { event_id, customer_id, used_at, amount, currency })
+}
+
+/// MRR of one item in micro-units of its own currency, rounded once, never negative; before the zero for not counting.
+pub fn mrr(unit_amount: i64, quantity: i64, discount: i64, interval: Interval, interval_count: i64) -> i128 {
+    let per_invoice = i128::from(unit_amount) * i128::from(quantity) - i128::from(discount);
+    let (times, over) = match interval {
+        Interval::Day => (365, 12),
+        Interval::Week => (52, 12),
+        Interval::Month => (1, 1),
+        Interval::Quarter => (1, 3),
+        Interval::Year => (1, 12),
+    };
+    half_even(per_invoice * times, over * i128::from(interval_count)).max(0)
+}
+
+fn missing(reason: Reason, field: &str) -> Rejection {
+    Rejection::new(reason, format!("{field} is missing"))
+}
+
+fn id<'a>(value: Option<&'a str>, field: &str) -> Result<&'a str, Rejection> {
+    match value {
+        Some("") => Err(Rejection::new(Reason::MissingId, format!("{field} is empty"))),
+        Some(text) => Ok(text),
+        None => Err(missing(Reason::MissingId, field)),
+    }
+}
+
+fn instant(value: Option<i64>, field: &str) -> Result<Instant, Rejection> {
+    let at = Instant(value.ok_or_else(|| missing(Reason::InvalidTimestamp, field))?);
+    if (EARLIEST..LATEST).contains(&at) {
+        return Ok(at);
+    }
+    let detail = format!("{field} is {} ({} ms); facts lie from 2000-01-01 to before 2100-01-01 UTC", at.to_rfc3339(), at.0);
+    Err(Rejection::new(Reason::InvalidTimestamp, detail))
+}
+
+fn known_currency(value: Option<&str>, rates: &ExchangeRates) -> Result<Currency, Rejection> {
+    let text = value.ok_or_else(|| missing(Reason::UnknownCurrency, "currency"))?;
+    Currency::parse(text).filter(|currency| rates.knows(*currency)).ok_or_else(|| {
+        Rejection::new(
+            Reason::UnknownCurrency,
+            format!("currency {text:?} has no exchange rate; add it to revenue.exchange_rates"),
+        )
+    })
+}
+
+/// Applies one check to every item; the first rejection names the item by its position, counted from 0.
+fn each<'r, 'a, T>(
+    items: &'r [RawItem<'a>],
+    check: impl Fn(&'r RawItem<'a>) -> Result<T, Rejection>,
+) -> Result<Vec<T>, Rejection> {
+    let numbered = |(index, item)| {
+        check(item).map_err(|rejection| Rejection { detail: format!("items[{index}]: {}", rejection.detail), ..rejection })
+    };
+    items.iter().enumerate().map(numbered).collect()
+}
+
+fn item_ids<'a>(raw: &RawItem<'a>) -> Result<ItemFact<'a>, Rejection> {
+    Ok(ItemFact {
+        item_id: id(raw.item_id, "item_id")?,
+        product_id: id(raw.product_id, "product_id")?,
+        plan_id: id(raw.plan_id, "plan_id")?,
+        quantity: 0,
+        mrr: 0,
+    })
+}
+
+fn item_quantity(raw: &RawItem) -> Result<i64, Rejection> {
+    let quantity = raw.quantity.ok_or_else(|| missing(Reason::InvalidQuantity, "quantity"))?;
+    if (0..=MAX_QUANTITY).contains(&quantity) {
+        return Ok(quantity);
+    }
+    Err(Rejection::new(Reason::InvalidQuantity, format!("quantity is {quantity}; it lies from 0 to {MAX_QUANTITY}")))
+}
+
+fn item_amount(value: i64, field: &str) -> Result<i64, Rejection> {
+    if (0..=MAX_AMOUNT).contains(&value) {
+        return Ok(value);
+    }
+    Err(Rejection::new(Reason::InvalidAmount, format!("{field} is {value}; it lies from 0 to {MAX_AMOUNT}")))
+}
+
+/// The item's MRR; 0 where the interval is at fault, which is a later reason and found by the next check.
+fn item_mrr(raw: &RawItem) -> Result<i64, Rejection> {
+    let unit_amount = raw.unit_amount_micros.ok_or_else(|| missing(Reason::InvalidAmount, "unit_amount_micros"))?;
+    let unit_amount = item_amount(unit_amount, "unit_amount_micros")?;
+    let discount = item_amount(raw.discount_micros.unwrap_or(0), "discount_micros")?;
+    let (Ok((interval, count)), Ok(quantity)) = (item_interval(raw), item_quantity(raw)) else {
+        return Ok(0);
+    };
+    let mrr = mrr(unit_amount, quantity, discount, interval, count);
+    if mrr <= i128::from(MAX_AMOUNT) {
+        return Ok(mrr as i64);
+    }
+    Err(Rejection::new(Reason::InvalidAmount, format!("the item's MRR is {mrr} micro-units; at most {MAX_AMOUNT} is accepted")))
+}
+
+fn item_interval(raw: &RawItem) -> Result<(Interval, i64), Rejection> {
+    let interval = raw.interval.ok_or_else(|| missing(Reason::InvalidInterval, "interval"))?;
+    let count = raw.interval_count.unwrap_or(1);
+    if (1..=MAX_INTERVAL_COUNT).contains(&count) {
+        return Ok((interval, count));
+    }
+    Err(Rejection::new(Reason::InvalidInterval, format!("interval_count is {count}; it lies from 1 to {MAX_INTERVAL_COUNT}")))
+}
+
+/// Distinct keys in order: of equal keys the last in wire order wins, and a null value means no such key.
+fn attributes<'a>(raw: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
+    let last: std::collections::BTreeMap<&str, Option<&str>> = raw.iter().copied().collect();
+    last.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect()
+}

@@ -1,0 +1,212 @@
+//! Instants, civil days and the reporting zone.
+//!
+//! Midnight of a civil day is the first instant whose local date is that day or later; a civil day runs from its midnight to the
+//! next one's and may have 23 or 25 hours, or none (a skipped date). Every midnight that can matter is computed once, so a
+//! look-up is an array access; nothing here reads a clock, a file or the environment.
+
+use jiff::civil::Date;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
+
+/// Milliseconds of one day without a zone transition.
+const DAY_MILLIS: i64 = 86_400_000;
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Instant(pub i64);
+
+impl Instant {
+    /// RFC 3339 in UTC with `Z`; milliseconds only if not zero.
+    pub fn to_rfc3339(self) -> String {
+        let Ok(timestamp) = Timestamp::from_millisecond(self.0) else {
+            return format!("{} ms", self.0);
+        };
+        let precision = if self.0.rem_euclid(1000) == 0 { 0 } else { 3 };
+        format!("{timestamp:.precision$}")
+    }
+}
+
+/// A civil date: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Day(pub i32);
+
+impl Day {
+    pub fn from_date(date: Date) -> Day {
+        let epoch = Date::constant(1970, 1, 1);
+        Day((date.duration_since(epoch).as_secs() / 86_400) as i32)
+    }
+
+    pub fn date(self) -> Date {
+        Date::constant(1970, 1, 1).saturating_add(SignedDuration::from_hours(24 * i64::from(self.0)))
+    }
+
+    /// `2026-03-31`, or `None` unless the text is such a date.
+    pub fn parse(text: &str) -> Option<Day> {
+        (text.len() == 10).then(|| text.parse::<Date>().ok().map(Day::from_date))?
+    }
+
+    /// First day of the period of so many months (1, 3 or 12, counted from January) that holds this day.
+    pub fn period_start(self, months: i8) -> Day {
+        let date = self.date();
+        let month = (date.month() - 1) / months * months + 1;
+        Day::from_date(Date::constant(date.year(), month, 1))
+    }
+
+    /// The civil month as `2026-03`.
+    pub fn month(self) -> String {
+        let date = self.date();
+        format!("{:04}-{:02}", date.year(), date.month())
+    }
+
+    pub fn plus(self, days: i32) -> Day {
+        Day(self.0 + days)
+    }
+}
+
+/// The reporting zone: where civil days begin.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    name: String,
+    /// `midnights[i]` is the midnight of day `Zone::FIRST + i`, in milliseconds; never decreasing.
+    midnights: Vec<i64>,
+}
+
+impl Zone {
+    /// The first civil day known: earlier than any fact, window edge or usage day that can matter.
+    pub const FIRST: Day = Day(20 * 365 + 5);
+    /// The last civil day known.
+    const LAST: Day = Day(133 * 365);
+    /// Views exist from the first instant of 2000 to the last of 2100, UTC.
+    pub const EARLIEST_VIEW: Instant = Instant(946_684_800_000);
+    pub const LATEST_VIEW: Instant = Instant(4_133_980_799_999);
+
+    /// The zone of an IANA name, from the database that is part of the program. `None` if there is no such zone.
+    pub fn named(name: &str) -> Option<Zone> {
+        let zone = TimeZone::get(name).ok()?;
+        let midnights = (Zone::FIRST.0..=Zone::LAST.0).map(|day| first_instant(&zone, Day(day))).collect();
+        Some(Zone { name: name.to_owned(), midnights })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The midnight that begins a civil day. Days outside the known range take the nearest known one.
+    pub fn midnight(&self, day: Day) -> Instant {
+        let index = (day.0 - Zone::FIRST.0).clamp(0, self.midnights.len() as i32 - 1);
+        Instant(self.midnights[index as usize])
+    }
+
+    /// The civil day that holds an instant: the last one whose midnight is not after it.
+    pub fn day(&self, instant: Instant) -> Day {
+        let guess = instant.0.div_euclid(DAY_MILLIS) - i64::from(Zone::FIRST.0) + 2;
+        let mut index = guess.clamp(0, self.midnights.len() as i64 - 1) as usize;
+        while index > 0 && self.midnights[index] > instant.0 {
+            index -= 1;
+        }
+        Zone::FIRST.plus(index as i32)
+    }
+}
+
+/// The first instant, in milliseconds, whose local date is `day` or later.
+fn first_instant(zone: &TimeZone, day: Day) -> i64 {
+    let local_start = i64::from(day.0) * 86_400;
+    // No offset reaches 26 hours, so here the local date is still before `day`.
+    let mut segment_start = local_start - 26 * 3_600;
+    loop {
+        let timestamp = Timestamp::from_second(segment_start).unwrap_or(Timestamp::MAX);
+        let offset: Offset = zone.to_offset(timestamp);
+        let candidate = segment_start.max(local_start - i64::from(offset.seconds()));
+        match zone.following(timestamp).next() {
+            Some(next) if next.timestamp().as_second() <= candidate => segment_start = next.timestamp().as_second(),
+            _ => return candidate * 1000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(text: &str) -> Instant {
+        Instant(text.parse::<Timestamp>().expect("an instant").as_millisecond())
+    }
+
+    fn day(text: &str) -> Day {
+        Day::parse(text).expect("a date")
+    }
+
+    #[test]
+    fn midnights() {
+        for (zone, date, midnight) in [
+            ("UTC", "2026-03-01", "2026-03-01T00:00:00Z"),
+            ("America/Los_Angeles", "2025-04-01", "2025-04-01T07:00:00Z"),
+            ("Asia/Kathmandu", "2025-04-01", "2025-03-31T18:15:00Z"),
+            // clocks go forward at midnight: the day begins at 01:00
+            ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z"),
+            // clocks go back at midnight: 23:00 comes twice, the day begins after the second
+            ("America/Sao_Paulo", "2018-02-18", "2018-02-18T03:00:00Z"),
+            // clocks go back at 00:01 to 23:01: the day has begun at the first 00:00
+            ("America/St_Johns", "2010-11-07", "2010-11-07T02:30:00Z"),
+            // a skipped date has no hours: it begins where the next one does
+            ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"),
+            ("Pacific/Apia", "2011-12-31", "2011-12-30T10:00:00Z"),
+            ("Africa/Cairo", "2014-05-16", "2014-05-15T22:00:00Z"),
+        ] {
+            let zone = Zone::named(zone).expect("a zone");
+            assert_eq!(zone.midnight(day(date)), instant(midnight), "{date} in {}", zone.name());
+        }
+    }
+
+    #[test]
+    fn days_hold_their_instants() {
+        for (zone, at, date) in [
+            ("America/Los_Angeles", "2025-04-01T06:59:59.999Z", "2025-03-31"),
+            ("America/Los_Angeles", "2025-04-01T07:00:00Z", "2025-04-01"),
+            // local time is 23:30 of the 6th for the second time, but the 7th has begun
+            ("America/St_Johns", "2010-11-07T03:00:00Z", "2010-11-07"),
+            ("Pacific/Apia", "2011-12-30T09:59:59.999Z", "2011-12-29"),
+            ("Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-31"),
+        ] {
+            assert_eq!(Zone::named(zone).expect("a zone").day(instant(at)), day(date), "{at} in {zone}");
+        }
+    }
+
+    #[test]
+    fn every_day_of_every_zone_begins_where_its_date_does() {
+        // The slow twin: walk the minutes around a midnight and look at the local date of each.
+        for name in ["America/St_Johns", "Asia/Gaza", "Africa/Casablanca", "Australia/Lord_Howe", "Asia/Tehran", "America/Havana"]
+        {
+            let (zone, tz) = (Zone::named(name).expect("a zone"), TimeZone::get(name).expect("a zone"));
+            for number in (day("2000-01-01").0..day("2030-01-01").0).step_by(7) {
+                let date = Day(number);
+                let midnight = zone.midnight(date).0;
+                let local = |ms: i64| tz.to_datetime(Timestamp::from_millisecond(ms).expect("in range")).date();
+                assert!(local(midnight) >= date.date(), "{date:?} in {name}");
+                assert!((1..=26 * 60).all(|minute| local(midnight - minute * 60_000) < date.date()), "{date:?} in {name}");
+                assert_eq!(zone.day(Instant(midnight - 1)), date.plus(-1));
+            }
+        }
+    }
+
+    #[test]
+    fn periods_begin_on_their_first_day() {
+        for (date, months, start) in [
+            ("2026-03-31", 1, "2026-03-01"),
+            ("2026-03-31", 3, "2026-01-01"),
+            ("2026-12-31", 3, "2026-10-01"),
+            ("2026-12-31", 12, "2026-01-01"),
+            ("2024-02-29", 1, "2024-02-01"),
+        ] {
+            assert_eq!(day(date).period_start(months), day(start), "{date}");
+        }
+        assert_eq!(day("2026-03-31").month(), "2026-03");
+        assert_eq!(day("2026-03-31").date().to_string(), "2026-03-31");
+    }
+
+    #[test]
+    fn instants_print_milliseconds_only_if_there_are_some() {
+        assert_eq!(Instant(0).to_rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Instant(1_500).to_rfc3339(), "1970-01-01T00:00:01.500Z");
+    }
+}

@@ -1,0 +1,1 @@
+//! Formats: bytes in, bytes out. No sockets, no files, no clock.
