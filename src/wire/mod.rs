@@ -1,5 +1,6 @@
 //! Formats: bytes in, bytes out. No sockets, no files, no clock.
 
+pub mod exposition;
 pub mod published;
 pub mod readiness;
 pub mod report;
