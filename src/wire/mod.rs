@@ -1,6 +1,7 @@
 //! Formats: bytes in, bytes out. No sockets, no files, no clock.
 
 pub mod exposition;
+pub mod gzip;
 pub mod published;
 pub mod readiness;
 pub mod report;
