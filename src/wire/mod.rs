@@ -3,3 +3,9 @@
 pub mod avro;
 pub mod container;
 pub mod framing;
+pub mod exposition;
+pub mod gzip;
+pub mod published;
+pub mod readiness;
+pub mod report;
+pub mod telemetry;
