@@ -1,1 +1,5 @@
 //! Formats: bytes in, bytes out. No sockets, no files, no clock.
+
+pub mod published;
+pub mod readiness;
+pub mod telemetry;
