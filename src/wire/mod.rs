@@ -2,4 +2,5 @@
 
 pub mod published;
 pub mod readiness;
+pub mod report;
 pub mod telemetry;
