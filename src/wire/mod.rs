@@ -3,3 +3,7 @@
 pub mod avro;
 pub mod container;
 pub mod framing;
+pub mod published;
+pub mod readiness;
+pub mod report;
+pub mod telemetry;
