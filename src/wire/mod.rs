@@ -2,6 +2,7 @@
 
 pub mod avro;
 pub mod container;
+pub mod exposition;
 pub mod framing;
 pub mod published;
 pub mod readiness;
