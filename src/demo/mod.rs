@@ -1,1 +1,11 @@
-//! Synthetic billing history and the embedded broker that plays it.
+//! Synthetic billing history, and the embedded broker and registry that `upswell demo` runs the service on.
+
+pub mod catalogue;
+pub mod customer;
+pub mod delivery;
+pub mod event;
+pub mod history;
+mod life;
+pub mod meter;
+pub mod random;
+pub mod terms;
