@@ -175,12 +175,12 @@ pub const OUTLOOKS: [Outlook; 3] = [
     Outlook { share: 15, grow: 300, shrink: 3_200, churn_percent: 220 },
 ];
 
-/// The exchange rates of the history's configuration: US dollars for one unit from a date on, EUR and GBP.
-pub const EXCHANGE_RATES: [(&str, &str, &str); 4] = [
-    ("2023-01-01", "1.07", "1.21"),
-    ("2024-01-01", "1.1", "1.27"),
-    ("2025-01-01", "1.04", "1.25"),
-    ("2026-01-01", "1.17", "1.35"),
+/// Exchange rates from a date on: millionths of a US dollar for one euro and for one pound.
+pub const EXCHANGE_RATES: [(&str, i64, i64); 4] = [
+    ("2023-01-01", 1_070_000, 1_210_000),
+    ("2024-01-01", 1_100_000, 1_270_000),
+    ("2025-01-01", 1_040_000, 1_250_000),
+    ("2026-01-01", 1_170_000, 1_350_000),
 ];
 
 /// The year of the prices in [`TIERS`].

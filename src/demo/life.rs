@@ -142,8 +142,8 @@ impl Customer {
             (only_if(tier > 1, 45), Customer::downgrade),
             (only_if(seated, self.outlook.grow), Customer::add_seats),
             (only_if(seated && self.terms.seats > 1, self.outlook.shrink), Customer::remove_seats),
-            (only_if(seated, 330), Customer::buy_add_on),
-            (only_if(seated, 60), Customer::drop_add_on),
+            (only_if(seated, 700), Customer::buy_add_on),
+            (only_if(seated, 110), Customer::drop_add_on),
             (only_if(seated && monthly && self.scheduled.is_none(), 200), Customer::go_annual),
         ];
         let mut drawn = self.random.below(1_000_000);
