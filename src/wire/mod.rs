@@ -1,3 +1,10 @@
 //! Formats: bytes in, bytes out. No sockets, no files, no clock.
 
+pub mod avro;
+pub mod container;
 pub mod encode;
+pub mod framing;
+pub mod published;
+pub mod readiness;
+pub mod report;
+pub mod telemetry;

@@ -1,0 +1,86 @@
+//! Whether the service can be relied on yet: the phase it is in, and a sentence for the person who waits.
+//!
+//! Only [`Phase::Live`] is ready. The phase says nothing about the gauges: they stay through an outage once they are there.
+
+/// Where the service stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the first contact with anything outside.
+    Starting,
+    /// No broker answers.
+    WaitingForBrokers,
+    /// A topic is missing or its properties are not known yet.
+    WaitingForTopics,
+    /// The schema registry is away: records that need a schema wait.
+    WaitingForRegistry,
+    /// The group has not assigned partitions yet.
+    WaitingForAssignment,
+    /// Reading up to the ends seen at assignment.
+    CatchingUp,
+    /// Every assigned partition has reached the end seen at its assignment.
+    Live,
+    /// Intake of a partition has stopped: somebody has to act.
+    Stopped,
+    /// Draining before the exit.
+    ShuttingDown,
+}
+
+impl Phase {
+    /// Every phase, in the order of a start.
+    pub const ALL: [Phase; 9] = [
+        Phase::Starting,
+        Phase::WaitingForBrokers,
+        Phase::WaitingForTopics,
+        Phase::WaitingForRegistry,
+        Phase::WaitingForAssignment,
+        Phase::CatchingUp,
+        Phase::Live,
+        Phase::Stopped,
+        Phase::ShuttingDown,
+    ];
+
+    /// The public name, as in `/-/ready`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::WaitingForBrokers => "waiting_for_brokers",
+            Phase::WaitingForTopics => "waiting_for_topics",
+            Phase::WaitingForRegistry => "waiting_for_registry",
+            Phase::WaitingForAssignment => "waiting_for_assignment",
+            Phase::CatchingUp => "catching_up",
+            Phase::Live => "live",
+            Phase::Stopped => "stopped",
+            Phase::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+/// The phase and what to know about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    pub phase: Phase,
+    /// A sentence: what is waited for, or what to do.
+    pub detail: String,
+}
+
+impl Readiness {
+    pub fn new(phase: Phase, detail: impl Into<String>) -> Readiness {
+        Readiness { phase, detail: detail.into() }
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.phase == Phase::Live
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_live_is_ready() {
+        for phase in Phase::ALL {
+            assert_eq!(Readiness::new(phase, "").is_ready(), phase == Phase::Live, "{}", phase.as_str());
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What is known about the consumer group and about each partition: lag, stops, protocol.
+//!
+//! A partition that is given up is removed, so no figure of it outlives its assignment.
+
+use crate::domain::facts::FactKind;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The rebalance protocol in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// KIP-848: the broker assigns.
+    Consumer,
+    Classic,
+}
+
+impl GroupProtocol {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GroupProtocol::Consumer => "consumer",
+            GroupProtocol::Classic => "classic",
+        }
+    }
+}
+
+/// Why intake of a partition has stopped for good; somebody has to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopReason {
+    /// A customer was found in a partition that is not theirs, or two topics disagree about the partitioner.
+    MisplacedCustomer,
+    /// The number of partitions of a topic has changed.
+    PartitionCountChanged,
+    /// The log no longer holds records that were not read yet.
+    LogTruncated,
+    /// The dead-letter topic refuses a letter for good.
+    DeadLetterRefused,
+    /// Totals differ from their recomputation.
+    InvariantViolated,
+}
+
+impl StopReason {
+    /// Every reason, in the order of the documentation.
+    pub const ALL: [StopReason; 5] = [
+        StopReason::MisplacedCustomer,
+        StopReason::PartitionCountChanged,
+        StopReason::LogTruncated,
+        StopReason::DeadLetterRefused,
+        StopReason::InvariantViolated,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StopReason::MisplacedCustomer => "misplaced_customer",
+            StopReason::PartitionCountChanged => "partition_count_changed",
+            StopReason::LogTruncated => "log_truncated",
+            StopReason::DeadLetterRefused => "dead_letter_refused",
+            StopReason::InvariantViolated => "invariant_violated",
+        }
+    }
+}
+
+/// Records of one topic's partition that are not applied yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    pub kind: FactKind,
+    pub partition: i32,
+    pub records: u64,
+}
+
+/// Figures by partition. Writers are the consumer's and the workers' threads, a few times a second.
+#[derive(Debug, Default)]
+pub struct PartitionBoard(Mutex<Board>);
+
+#[derive(Debug, Default)]
+struct Board {
+    lags: BTreeMap<(FactKind, i32), u64>,
+    stops: BTreeMap<i32, StopReason>,
+}
+
+impl PartitionBoard {
+    pub fn set_lag(&self, kind: FactKind, partition: i32, records: u64) {
+        self.board().lags.insert((kind, partition), records);
+    }
+
+    /// The first reason stays: what follows is a consequence.
+    pub fn stop(&self, partition: i32, reason: StopReason) {
+        self.board().stops.entry(partition).or_insert(reason);
+    }
+
+    /// Forgets a partition that is no longer ours.
+    pub fn remove(&self, partition: i32) {
+        let mut board = self.board();
+        board.lags.retain(|(_, lagging), _| *lagging != partition);
+        board.stops.remove(&partition);
+    }
+
+    /// By topic (subscriptions first), then partition.
+    pub fn lags(&self) -> Vec<Lag> {
+        let lag = |(&(kind, partition), &records): (&(FactKind, i32), &u64)| Lag { kind, partition, records };
+        self.board().lags.iter().map(lag).collect()
+    }
+
+    /// By partition.
+    pub fn stops(&self) -> Vec<(i32, StopReason)> {
+        self.board().stops.iter().map(|(partition, reason)| (*partition, *reason)).collect()
+    }
+
+    /// A thread that died while writing leaves whole entries behind, so the board stays readable.
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removed_partition_leaves_nothing_behind() {
+        let board = PartitionBoard::default();
+        for partition in [2, 1] {
+            board.set_lag(FactKind::Usage, partition, 7);
+            board.set_lag(FactKind::Subscription, partition, 3);
+        }
+        board.stop(2, StopReason::LogTruncated);
+        board.stop(2, StopReason::InvariantViolated);
+        assert_eq!(board.stops(), [(2, StopReason::LogTruncated)]);
+        board.remove(2);
+        assert_eq!(board.stops(), []);
+        let lag = |kind, records| Lag { kind, partition: 1, records };
+        assert_eq!(board.lags(), [lag(FactKind::Subscription, 3), lag(FactKind::Usage, 7)]);
+    }
+
+    #[test]
+    fn stop_reasons_have_distinct_names() {
+        let mut names = StopReason::ALL.map(StopReason::as_str).to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), StopReason::ALL.len());
+    }
+}
