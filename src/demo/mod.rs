@@ -1,10 +1,12 @@
 //! Synthetic billing history, and the embedded broker and registry that `upswell demo` runs the service on.
 
 pub mod catalogue;
+pub mod cluster;
 pub mod customer;
 pub mod delivery;
 pub mod event;
 pub mod exchange;
+pub mod feed;
 pub mod files;
 pub mod history;
 mod life;

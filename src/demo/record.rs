@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::demo::history::{Scale, days};
     use crate::domain::calendar::Day;
-    use crate::wire::encode::{SUBSCRIPTION_SCHEMA, USAGE_SCHEMA};
+    use crate::wire::avro::{SUBSCRIPTION_SCHEMA, USAGE_SCHEMA};
     use apache_avro::Schema;
     use apache_avro::reader::datum::GenericDatumReader;
 

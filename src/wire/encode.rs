@@ -7,11 +7,6 @@
 use crate::domain::facts::{Interval, RawItem, RawSubscription, RawUsage, Status};
 use apache_avro::{Codec, DeflateSettings};
 
-/// The canonical schema of subscription events, as JSON.
-pub const SUBSCRIPTION_SCHEMA: &str = include_str!("../../schemas/subscription_state.avsc");
-/// The canonical schema of usage events, as JSON.
-pub const USAGE_SCHEMA: &str = include_str!("../../schemas/usage.avsc");
-
 /// Bytes of a block of a container file before compression.
 const BLOCK_BYTES: usize = 64 * 1024;
 
@@ -148,6 +143,7 @@ impl Container {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::avro::{SUBSCRIPTION_SCHEMA, USAGE_SCHEMA};
     use apache_avro::types::Value;
     use apache_avro::{Reader, Schema};
     use proptest::prelude::*;
