@@ -13,6 +13,7 @@ use std::path::Path;
 
 /// Reads the whole configuration. `found` are the faults of its form; all faults are reported together.
 pub fn parse(raw: &RawConfig, base: &Path, purpose: Purpose, found: Vec<Fault>) -> Result<Config, Faults> {
+    let of_form = found.len();
     let mut reader = Reader { raw, base, read_secrets: purpose == Purpose::Service, faults: found };
     let kafka = kafka(&mut reader, purpose);
     let schema_registry = schema_registry(&mut reader);
@@ -25,6 +26,9 @@ pub fn parse(raw: &RawConfig, base: &Path, purpose: Purpose, found: Vec<Fault>) 
     let http = http(&mut reader);
     let memory = reader.value("limits.memory", Memory::Share(80), Memory::parse);
     not_yet(&mut reader);
+    if !raw.readable {
+        reader.faults.truncate(of_form);
+    }
     let config = Config { kafka, schema_registry, revenue, segment_windows, checkpoint, http, memory };
     Faults::or(reader.faults, config)
 }
