@@ -69,7 +69,8 @@ fn state(shard: &mut Shard, customer: usize, at: i64, seats: i64, event: u64) {
 
 fn usage(shard: &mut Shard, customer: usize, at: i64, event: u64) {
     let (customer_id, event_id) = (format!("cus_{customer:08}"), format!("evt_{event:016x}"));
-    let fact = UsageFact { event_id: &event_id, customer_id: &customer_id, used_at: Instant(at), amount: 1_234_567, currency: usd() };
+    let fact =
+        UsageFact { event_id: &event_id, customer_id: &customer_id, used_at: Instant(at), amount: 1_234_567, currency: usd() };
     black_box(shard.apply_usage(&fact, Some(Instant(AS_OF))));
 }
 

@@ -110,6 +110,11 @@ impl Feed {
         self.poll(Duration::ZERO)
     }
 
+    /// The topic of a kind of events.
+    pub fn topic(&self, kind: FactKind) -> &str {
+        self.topics.of(kind)
+    }
+
     /// Records acknowledged.
     pub fn acknowledged(&self) -> u64 {
         self.books().acknowledged

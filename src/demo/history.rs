@@ -86,6 +86,11 @@ impl History {
         history
     }
 
+    /// The instant before which every event has been told.
+    pub fn begins(&self) -> Instant {
+        Instant(i64::from(self.today.0) * DAY_MILLIS)
+    }
+
     /// The day whose events come next.
     pub fn today(&self) -> Day {
         self.today
@@ -104,7 +109,7 @@ impl History {
         customers.retain(|customer| !customer.is_over());
         self.customers = customers;
         self.today = self.today.plus(1);
-        self.arrived_before(Instant(i64::from(self.today.0) * DAY_MILLIS))
+        self.arrived_before(self.begins())
     }
 
     fn import(&mut self) {

@@ -1,5 +1,6 @@
 //! Synthetic billing history, and the embedded broker and registry that `upswell demo` runs the service on.
 
+pub mod broker;
 pub mod catalogue;
 pub mod cluster;
 pub mod customer;
@@ -11,7 +12,9 @@ pub mod files;
 pub mod history;
 mod life;
 pub mod meter;
+pub mod playback;
 pub mod random;
 pub mod record;
+pub mod registry;
 pub mod summary;
 pub mod terms;
