@@ -2,6 +2,7 @@
 
 pub mod avro;
 pub mod container;
+pub mod encode;
 pub mod exposition;
 pub mod framing;
 pub mod published;
