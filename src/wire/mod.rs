@@ -5,6 +5,7 @@ pub mod container;
 pub mod framing;
 pub mod exposition;
 pub mod gzip;
+pub mod encode;
 pub mod published;
 pub mod readiness;
 pub mod report;
