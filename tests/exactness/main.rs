@@ -1,0 +1,10 @@
+//! Exactness: the incremental engine against a slow twin that recomputes everything from all facts.
+//!
+//! One test crate, so that the twin, the generator of histories and the harness are compiled once. `semantics` holds the worked
+//! examples as tests, `properties` random histories. A failed property prints its seed and the shrunk history; `UPSWELL_SEED`
+//! repeats it, `PROPTEST_CASES` makes every property run that many cases.
+
+mod build;
+mod harness;
+mod semantics;
+mod twin;
