@@ -10,5 +10,5 @@ use upswell::engine::report::Report;
 pub fn view(setup: &Setup, events: &[Event], as_of: i64) -> Report {
     let currencies = setup.currencies();
     let facts: Vec<Fact> = events.iter().filter_map(|event| accept(event, &currencies).ok()).collect();
-    twin::report(setup, &Calendar::new(&setup.zone), &facts, as_of)
+    twin::report(setup, &Calendar::of(&setup.zone), &facts, as_of)
 }

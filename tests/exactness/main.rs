@@ -5,6 +5,8 @@
 //! repeats it, `PROPTEST_CASES` makes every property run that many cases.
 
 mod build;
+mod choices;
 mod harness;
+mod history;
 mod semantics;
 mod twin;

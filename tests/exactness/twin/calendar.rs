@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 86_400_000;
@@ -22,8 +23,14 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    pub fn new(zone: &str) -> Calendar {
+    fn new(zone: &str) -> Calendar {
         Calendar { zone: TimeZone::get(zone).expect("a zone of the IANA database"), midnights: RefCell::default() }
+    }
+
+    /// The calendar of a zone, remembered by this thread.
+    pub fn of(zone: &str) -> Rc<Calendar> {
+        thread_local!(static KNOWN: RefCell<HashMap<String, Rc<Calendar>>> = RefCell::default());
+        KNOWN.with_borrow_mut(|known| known.entry(zone.to_owned()).or_insert_with(|| Rc::new(Calendar::new(zone))).clone())
     }
 
     /// The date on the wall at an instant.
