@@ -92,10 +92,25 @@ struct DraftState {
     prefix: Pick,
 }
 
+/// What a customer orders differently; the status is active afterwards.
+#[derive(Clone, Debug)]
+enum Change {
+    Quantity(i64),
+    Price(i64),
+    Plan(&'static str),
+    Product(&'static str),
+    /// The item and all others leave.
+    Empty,
+}
+
 #[derive(Clone, Debug)]
 enum DraftStep {
     State(DraftState),
     Usage(Pick, When, i64, Pick),
+    /// Usage on so many days from then on.
+    Burst(Pick, When, i64, Pick, i64),
+    /// A state like an earlier one, one thing about its first item changed.
+    Change(usize, When, Change),
     /// An earlier event once more.
     Repeat(usize),
     /// The exact reversal of an earlier usage event.
@@ -152,21 +167,43 @@ fn state(huge: bool) -> impl Strategy<Value = DraftState> {
     })
 }
 
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        3 => (0..15i64).prop_map(Change::Quantity),
+        3 => (0..200i64).prop_map(|units| Change::Price(units * 1_000_000)),
+        3 => choices::plan().prop_map(Change::Plan),
+        2 => choices::product().prop_map(Change::Product),
+        1 => Just(Change::Empty),
+    ]
+}
+
 fn step(huge: bool) -> impl Strategy<Value = DraftStep> {
-    let usage = (choices::customer(), when(), choices::usage_amount(huge), choices::currency());
+    let usage = || (choices::customer(), when(), choices::usage_amount(huge), choices::currency());
     prop_oneof![
         5 => state(huge).prop_map(DraftStep::State),
-        5 => usage.prop_map(|(customer, when, amount, currency)| DraftStep::Usage(customer, when, amount, currency)),
+        4 => (any::<usize>(), when(), change()).prop_map(|(of, when, change)| DraftStep::Change(of, when, change)),
+        1 => (usage(), 2..12i64).prop_map(|((who, when, amount, currency), days)| DraftStep::Burst(who, when, amount, currency, days)),
+        4 => usage().prop_map(|(customer, when, amount, currency)| DraftStep::Usage(customer, when, amount, currency)),
         1 => any::<usize>().prop_map(DraftStep::Repeat),
         1 => any::<usize>().prop_map(DraftStep::Reverse),
         4 => jump().prop_map(DraftStep::Advance),
     ]
 }
 
-/// Random histories of up to `steps` steps.
-pub fn history(steps: usize) -> impl Strategy<Value = History> {
+/// Random histories with these windows.
+pub fn with(histories: impl Strategy<Value = History>, windows: &[&str]) -> impl Strategy<Value = History> {
+    let windows: Vec<String> = windows.iter().map(|name| (*name).to_owned()).collect();
+    histories.prop_map(move |mut history| {
+        history.setup.windows = windows.clone();
+        history
+    })
+}
+
+/// Random histories of up to `steps` draws, with amounts near their limits or not, or sometimes.
+pub fn history(steps: usize, huge: Option<bool>) -> impl Strategy<Value = History> {
     let day = prop_oneof![4 => -70..5i32, 2 => -3..3i32, 1 => -130..40i32, 1 => -900..60i32];
     prop_oneof![5 => Just(false), 1 => Just(true)]
+        .prop_map(move |sometimes| huge.unwrap_or(sometimes))
         .prop_flat_map(move |huge| {
             (0..choices::PLACES.len(), -3..4i32, vec(day.clone(), 6), choices::setup(huge), vec(step(huge), 1..=steps))
         })
@@ -190,45 +227,79 @@ fn resolve(draft: &Draft) -> History {
     days.extend([today, today - 1, strange, today - 7, today - 28, today - 35]);
     days.extend([period_start(today, 1, 0), period_start(today, 1, -1)]);
     let mut resolver = Resolver { calendar, days, as_of: start, events: Vec::new() };
-    let steps = draft.steps.iter().filter_map(|step| resolver.step(step)).collect();
+    let steps = draft.steps.iter().flat_map(|step| resolver.step(step)).collect();
     History { setup: draft.setup.resolve(zone, today), start, steps }
 }
 
 impl Resolver {
-    fn step(&mut self, step: &DraftStep) -> Option<Step> {
-        let event = match step {
+    fn step(&mut self, step: &DraftStep) -> Vec<Step> {
+        let events = match step {
             DraftStep::Advance(jump) => {
                 self.as_of = self.target(jump).max(self.as_of);
-                return Some(Step::Advance(self.as_of));
+                return vec![Step::Advance(self.as_of)];
             }
-            DraftStep::State(state) => self.state(state),
-            DraftStep::Usage(customer, when, amount, currency) => Event::Usage(Usage {
-                event_id: Some(format!("use/{}", self.events.len())),
-                customer_id: Some(choices::CUSTOMERS[*customer].to_owned()),
-                used_at: Some(self.instant(when)),
-                meter: Some("calls".to_owned()),
-                amount: Some(*amount),
-                currency: Some(choices::CURRENCIES[*currency].to_owned()),
-            }),
-            DraftStep::Repeat(at) => self.events.get(at % self.events.len().max(1))?.clone(),
-            DraftStep::Reverse(at) => {
-                let uses: Vec<&Usage> = self.events.iter().filter_map(Event::as_usage).collect();
-                let used = *uses.get(at % uses.len().max(1))?;
-                let event_id = Some(format!("use/{}", self.events.len()));
-                Event::Usage(Usage { event_id, amount: used.amount.map(|amount| -amount), ..used.clone() })
+            DraftStep::State(state) => vec![self.state(state)],
+            DraftStep::Usage(customer, when, amount, currency) => {
+                vec![self.usage(*customer, self.instant(when), *amount, *currency, 0)]
             }
+            DraftStep::Burst(customer, when, amount, currency, days) => {
+                let from = self.instant(when);
+                let day = |day: i64| self.usage(*customer, from + day * 86_400_000, *amount, *currency, day as usize);
+                (0..*days).map(day).collect()
+            }
+            DraftStep::Change(of, when, change) => self.change(*of, when, change).into_iter().collect(),
+            DraftStep::Repeat(at) => self.events.get(at % self.events.len().max(1)).cloned().into_iter().collect(),
+            DraftStep::Reverse(at) => self.reverse(*at).into_iter().collect(),
         };
-        self.events.push(event.clone());
-        Some(Step::Event(event))
+        self.events.extend(events.iter().cloned());
+        events.into_iter().map(Step::Event).collect()
+    }
+
+    fn usage(&self, customer: Pick, at: i64, amount: i64, currency: Pick, number: usize) -> Event {
+        Event::Usage(Usage {
+            event_id: Some(format!("use/{}", self.events.len() + number)),
+            customer_id: Some(choices::CUSTOMERS[customer].to_owned()),
+            used_at: Some(at),
+            meter: Some("calls".to_owned()),
+            amount: Some(amount),
+            currency: Some(choices::CURRENCIES[currency].to_owned()),
+        })
+    }
+
+    fn reverse(&self, at: usize) -> Option<Event> {
+        let uses: Vec<&Usage> = self.events.iter().filter_map(Event::as_usage).collect();
+        let used = *uses.get(at % uses.len().max(1))?;
+        let event_id = Some(format!("use/{}", self.events.len()));
+        Some(Event::Usage(Usage { event_id, amount: used.amount.map(|amount| -amount), ..used.clone() }))
+    }
+
+    fn change(&self, of: usize, when: &When, change: &Change) -> Option<Event> {
+        let states: Vec<&Subscription> = self.events.iter().filter_map(Event::as_state).collect();
+        let mut state = (*states.get(of % states.len().max(1))?).clone();
+        let mut items = state.items.take()?;
+        match (items.first_mut(), change) {
+            (_, Change::Empty) => items.clear(),
+            (None, _) => return None,
+            (Some(item), Change::Quantity(quantity)) => item.quantity = Some(*quantity),
+            (Some(item), Change::Price(price)) => item.unit_amount = Some(*price),
+            (Some(item), Change::Plan(plan)) => item.plan_id = Some((*plan).to_owned()),
+            (Some(item), Change::Product(product)) => item.product_id = Some((*product).to_owned()),
+        }
+        let (event_id, effective_at) = (Some(format!("e{}", self.events.len())), Some(self.instant(when)));
+        Some(Event::Subscription(Subscription {
+            event_id,
+            effective_at,
+            items: Some(items),
+            status: Some(Status::Active),
+            ..state
+        }))
     }
 
     fn state(&self, draft: &DraftState) -> Event {
         let mut items = draft.items.clone();
         items.sort_by(|one, other| one.item_id.cmp(&other.item_id));
         items.dedup_by(|one, other| one.item_id == other.item_id);
-        let attribute = |(key, value): &(Pick, Pick)| {
-            (choices::ATTRIBUTES[*key].to_owned(), choices::VALUES[*value].to_owned())
-        };
+        let attribute = |(key, value): &(Pick, Pick)| (choices::ATTRIBUTES[*key].to_owned(), choices::VALUES[*value].to_owned());
         Event::Subscription(Subscription {
             event_id: Some(format!("{}{}", choices::PREFIXES[draft.prefix], self.events.len())),
             customer_id: Some(choices::CUSTOMERS[draft.customer].to_owned()),
@@ -277,6 +348,13 @@ impl Event {
         match self {
             Event::Usage(usage) => Some(usage),
             Event::Subscription(_) => None,
+        }
+    }
+
+    fn as_state(&self) -> Option<&Subscription> {
+        match self {
+            Event::Subscription(state) => Some(state),
+            Event::Usage(_) => None,
         }
     }
 
