@@ -85,10 +85,11 @@ fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
     }
 }
 
-/// Whether the tokens from `at` on read like `pattern`, group borders left out of both.
+/// Whether the tokens from `at` on read like `pattern`; borders of groups between them are left out.
 fn reads(tokens: &[Token], at: usize, pattern: &[&str]) -> bool {
     let mut rest = tokens[at..].iter().filter(|token| !matches!(token.kind, Kind::Open | Kind::Close));
-    pattern.iter().all(|text| rest.next().is_some_and(|token| token.is(text)))
+    tokens[at..].first().is_some_and(|token| token.is(pattern[0]))
+        && pattern.iter().all(|text| rest.next().is_some_and(|token| token.is(text)))
 }
 
 /// The index after the group whose `Open` is at `open`.
@@ -401,6 +402,7 @@ fn no_rule_fires_without_a_fault() {
         ("src/domain/x.rs", "use super::money::Micros; use crate::domain::calendar::Instant;"),
         ("src/domain/rates.rs", "pub fn ratio() -> f64 { 0.5 }"),
         ("src/domain/x.rs", "#[cfg(test)] mod tests { use super::*; fn f() -> f64 { g().unwrap() } }"),
+        ("src/wire/x.rs", "fn f() {} #[cfg(test)] mod tests { fn g() { panic!() } }"),
         ("src/engine/x.rs", "#[cfg(test)] use std::fs; const A: u32 = 0x1e5; const B: usize = 3usize;"),
         ("src/adapter/kafka/a.rs", "use super::b::C; use crate::adapter::kafka::d; use crate::wire::avro;"),
         ("src/adapter/kafka/describe.rs", "fn f() { unsafe { g() } }"),
