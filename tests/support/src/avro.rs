@@ -50,3 +50,9 @@ pub fn container(path: &Path) -> (Schema, Vec<Value>) {
     let schema = reader.writer_schema().clone();
     (schema, reader.map(|value| value.expect("a whole record")).collect())
 }
+
+/// A value of this schema from JSON; fields left out get the schema's defaults.
+pub fn value(schema: &Schema, json: &serde_json::Value) -> Value {
+    let value = Value::from(json.clone());
+    value.resolve(schema).unwrap_or_else(|error| panic!("{json} does not fit the schema: {error}"))
+}

@@ -93,9 +93,9 @@ impl RealKafka {
         runtime.block_on(work(&admin, &options)).expect("the broker does what the test asks")
     }
 
-    /// Creates a topic; settings are the broker's, such as `("cleanup.policy", "compact")`.
+    /// Creates a topic that keeps its records for good; settings are the broker's, such as `("cleanup.policy", "compact")`.
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("retention.ms", "-1");
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
