@@ -3,6 +3,7 @@
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Reader, Schema};
+use serde_json::Value as Json;
 use std::path::Path;
 
 /// A schema under its id in the registry.
@@ -52,7 +53,19 @@ pub fn container(path: &Path) -> (Schema, Vec<Value>) {
 }
 
 /// A value of this schema from JSON; fields left out get the schema's defaults.
-pub fn value(schema: &Schema, json: &serde_json::Value) -> Value {
-    let value = Value::from(json.clone());
-    value.resolve(schema).unwrap_or_else(|error| panic!("{json} does not fit the schema: {error}"))
+pub fn value(schema: &Schema, json: &Json) -> Value {
+    let value = untyped(json).resolve(schema);
+    value.unwrap_or_else(|error| panic!("{json} does not fit the schema: {error}"))
+}
+
+/// Objects as maps and integers as longs: what a schema resolves to records, enums and timestamps.
+fn untyped(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Boolean(*value),
+        Json::Number(number) => number.as_i64().map_or_else(|| Value::Double(number.as_f64().unwrap_or(f64::NAN)), Value::Long),
+        Json::String(text) => Value::String(text.clone()),
+        Json::Array(values) => Value::Array(values.iter().map(untyped).collect()),
+        Json::Object(fields) => Value::Map(fields.iter().map(|(name, value)| (name.clone(), untyped(value))).collect()),
+    }
 }
