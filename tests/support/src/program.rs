@@ -1,18 +1,20 @@
 //! The built binary: as a service that is watched over HTTP, or as a command that is run to its end.
 
 use crate::http::{self, Answer};
-use crate::parts::free_ports;
+use crate::parts::{Place, free_ports};
 use crate::samples::Samples;
 use crate::wait;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use tempfile::TempDir;
+
+/// Names what the guard ends when the tests cannot, see [`Place`].
+const PID_FILE: &str = "upswell.pid";
 
 /// `upswell run` with a configuration; ended with the value, its log shown when the test fails.
 #[derive(Debug)]
 pub struct Upswell {
-    directory: TempDir,
+    place: Place,
     child: Child,
     address: String,
 }
@@ -20,11 +22,12 @@ pub struct Upswell {
 impl Upswell {
     /// Starts it at a free port with this configuration, whose `http.listen` is overridden.
     pub fn run(program: &str, config: &str) -> Upswell {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let place = Place::new();
+        let directory = place.directory();
         let address = format!("127.0.0.1:{}", free_ports(1));
-        let file = directory.path().join("upswell.yaml");
+        let file = directory.join("upswell.yaml");
         std::fs::write(&file, config).expect("the configuration can be written");
-        let log = std::fs::File::create(directory.path().join("log")).expect("the log can be created");
+        let log = std::fs::File::create(directory.join("log")).expect("the log can be created");
         let child = Command::new(program)
             .args(["--log-level", "debug", "run", "--config"])
             .arg(&file)
@@ -34,7 +37,8 @@ impl Upswell {
             .stderr(log)
             .spawn()
             .expect("the binary can be started");
-        Upswell { directory, child, address }
+        std::fs::write(directory.join(PID_FILE), child.id().to_string()).expect("the guard can be told of the service");
+        Upswell { place, child, address }
     }
 
     /// `HOST:PORT` of its HTTP server.
@@ -44,7 +48,7 @@ impl Upswell {
 
     /// What it wrote so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.place.directory().join("log")).unwrap_or_default()
     }
 
     /// `None` while nothing answers there.
@@ -121,6 +125,10 @@ impl Drop for Upswell {
         }
         if self.child.kill().and_then(|()| self.child.wait()).is_err() {
             eprintln!("could not end the service with process id {}", self.child.id());
+        }
+        // Its process id may belong to another program from now on.
+        if let Err(error) = std::fs::remove_file(self.place.directory().join(PID_FILE)) {
+            eprintln!("tell the guard that the service has ended: {error}");
         }
     }
 }
