@@ -14,15 +14,15 @@ use tracing_subscriber::EnvFilter;
 /// Upswell reads Avro billing events from Kafka and keeps exact revenue figures: recurring revenue, expansion by motion, churn, net and
 /// gross revenue retention, per window and segment, as Prometheus gauges.
 #[derive(Debug, Parser)]
-#[command(name = "upswell", version, arg_required_else_help = true, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "upswell", version, arg_required_else_help = true, term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Form of the log on standard error
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    /// Form of the log on standard error: lines for people, or a JSON object a line
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT", display_order = 900)]
     log_format: LogFormat,
     /// Least level to log
-    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info, value_name = "LEVEL")]
+    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info, value_name = "LEVEL", display_order = 901)]
     log_level: LogLevel,
 }
 
@@ -46,9 +46,7 @@ enum Command {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// For people
     Text,
-    /// One JSON object a line
     Json,
 }
 

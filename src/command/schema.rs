@@ -13,9 +13,7 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// Subscription states
     Subscriptions,
-    /// Rated usage
     Usage,
 }
 

@@ -42,7 +42,7 @@ fn the_reference_file_holds_every_default() {
 #[test]
 fn the_effective_configuration_reads_back() {
     for text in [
-        "kafka: {brokers: 'a:1,b:2', properties: {security.protocol: SSL, empty: ''}, group_protocol: classic, instance_id: i}",
+        "kafka: {brokers: 'a:1,b:2', properties: {security.protocol: SSL, client.rack: ''}, group_protocol: classic, instance_id: i}",
         "kafka: {brokers: [a, 'b:9']}\nrevenue: {exchange_rates: [{from: 2026-02-01, rates: {EUR: 1.1}}, {from: 2026-01-01, rates: {GBP: 0.000001}}], complete_since: 2020-02-29}",
         "kafka: {brokers: a}\nrevenue: {time_zone: Asia/Kathmandu, currency: EUR, windows: [trailing_7d], dimensions: ['no', 'a b', '1']}\nlimits: {memory: 1GiB}",
         "kafka: {brokers: a}\nhttp: {listen: ':80', external_url: 'https://x/y', enable_reload: true}\ncheckpoint: {interval: 90s}\nmetrics: {segment_windows: []}",
@@ -181,17 +181,24 @@ fn faults_of_the_kafka_section() {
             "f:1:34: kafka.properties",
             "kafka.accept_truncated_log",
         ),
-        (
-            "kafka: {brokers: b, properties_files: {session.timeout.ms: x}}",
-            "f:1:40: kafka.properties_files",
-            "kafka.group_protocol",
-        ),
+        ("kafka: {brokers: b, properties_files: {isolation.level: x}}", "f:1:40: kafka.properties_files", "aborted transactions"),
         ("kafka: {brokers: b, properties_files: {sasl.password: missing}}", "f:1:40: kafka.properties_files", "cannot be read"),
         ("kafka: {brokers: b, properties: {sasl.password: [canary]}}", "f:1:49: kafka.properties", "single value"),
         (
             "kafka: {brokers: b, properties: {sasl.password: canary}, properties_files: {sasl.password: f}}",
             "f:1:77: kafka.properties_files",
             "set in kafka.properties too",
+        ),
+        ("kafka: {brokers: b, properties: {no.such.thing: 1}}", "f:1:34: kafka.properties", "librdkafka refuses this property"),
+        (
+            "kafka: {brokers: b, properties: {enable.ssl.certificate.verification: canary}}",
+            "f:1:34: kafka.properties",
+            "librdkafka refuses",
+        ),
+        (
+            "kafka: {brokers: b, properties: {security.protocol: sasl_plaintext, sasl.mechanism: NOPE}}",
+            "f:1:33: kafka.properties",
+            "these properties together",
         ),
         ("kafka: {brokers: b, properties: x}", "f:1:33: kafka.properties", "write a mapping"),
     ] {
@@ -284,7 +291,7 @@ fn keys_that_need_a_restart_are_named() {
         ),
         (BROKERS.to_owned(), vec!["revenue.exchange_rates"]),
         (
-            format!("kafka: {{brokers: c, group_id: g, properties: {{a: b}}, topics: {{usage: u}}}}\n{base}"),
+            format!("kafka: {{brokers: c, group_id: g, properties: {{client.id: b}}, topics: {{usage: u}}}}\n{base}"),
             vec!["kafka.brokers", "kafka.group_id", "kafka.topics", "kafka.properties"],
         ),
         (
