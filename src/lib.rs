@@ -7,4 +7,5 @@ pub mod adapter;
 pub mod demo;
 pub mod domain;
 pub mod engine;
+pub mod service;
 pub mod wire;

@@ -1,1 +1,3 @@
 //! The outside world: Kafka, the schema registry, HTTP, the clock. Adapters never import each other.
+
+pub mod clock;
