@@ -1,3 +1,4 @@
 //! The outside world: Kafka, the schema registry, HTTP, the clock. Adapters never import each other.
 
 pub mod clock;
+pub mod kafka;

@@ -1,5 +1,8 @@
 //! Formats: bytes in, bytes out. No sockets, no files, no clock.
 
+pub mod avro;
+pub mod container;
+pub mod framing;
 pub mod published;
 pub mod readiness;
 pub mod telemetry;
