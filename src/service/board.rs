@@ -30,8 +30,23 @@ pub struct Board {
 struct LaneBoard {
     next: AtomicI64,
     safe: AtomicI64,
+    start: AtomicI64,
     target: AtomicI64,
     end: AtomicI64,
+}
+
+impl Default for LaneBoard {
+    fn default() -> Self {
+        let [next, safe, start, target, end] = [UNKNOWN; 5].map(AtomicI64::new);
+        LaneBoard { next, safe, start, target, end }
+    }
+}
+
+impl LaneBoard {
+    /// Where reading stands; before the first record, where the log began at assignment.
+    fn reached(&self) -> i64 {
+        self.next.load(SeqCst).max(self.start.load(SeqCst)).max(0)
+    }
 }
 
 /// Why intake of a partition has stopped for good.
@@ -55,10 +70,10 @@ pub enum Stall {
 
 impl Board {
     pub fn new(partition: i32) -> Board {
-        let lane = || LaneBoard { next: UNKNOWN.into(), safe: UNKNOWN.into(), target: UNKNOWN.into(), end: UNKNOWN.into() };
+        let [lane, other] = [(); 2].map(|()| LaneBoard::default());
         Board {
             partition,
-            lanes: [lane(), lane()],
+            lanes: [lane, other],
             caught_up: AtomicBool::new(false),
             live: AtomicBool::new(false),
             stopped: OnceLock::new(),
@@ -82,6 +97,16 @@ impl Board {
         lane.safe.store(safe, SeqCst);
     }
 
+    /// Where the log began at assignment, which is where reading begins.
+    pub fn saw_start(&self, kind: FactKind, start: i64) {
+        self.lanes[kind as usize].start.store(start, SeqCst);
+    }
+
+    /// Whether the start of both logs and an end of both are known.
+    pub fn knows_bounds(&self) -> bool {
+        self.lanes.iter().all(|lane| known(&lane.start).is_some() && known(&lane.end).is_some())
+    }
+
     /// The end of the readable log as of now. The first one is what the partition has to reach to have caught up.
     pub fn saw_end(&self, kind: FactKind, end: i64) {
         let lane = &self.lanes[kind as usize];
@@ -89,21 +114,15 @@ impl Board {
         let _ = lane.target.compare_exchange(UNKNOWN, end, SeqCst, SeqCst);
     }
 
-    /// Whether every end has been seen at least once.
-    pub fn knows_ends(&self) -> bool {
-        KINDS.iter().all(|kind| known(&self.lanes[*kind as usize].end).is_some())
-    }
-
     /// Records of a topic that are in the log and not applied, control and aborted records included.
     pub fn lag(&self, kind: FactKind) -> Option<u64> {
         let lane = &self.lanes[kind as usize];
-        let (end, next) = (known(&lane.end)?, lane.next.load(SeqCst).max(0));
-        Some(u64::try_from(end - next).unwrap_or(0))
+        Some(u64::try_from(known(&lane.end)? - lane.reached()).unwrap_or(0))
     }
 
     /// Whether both topics have once reached the end seen at assignment. Never taken back.
     pub fn check_caught_up(&self) -> bool {
-        let reached = |lane: &LaneBoard| known(&lane.target).is_some_and(|target| lane.next.load(SeqCst).max(0) >= target);
+        let reached = |lane: &LaneBoard| known(&lane.target).is_some_and(|target| lane.reached() >= target);
         if !self.caught_up.load(SeqCst) && self.lanes.iter().all(reached) {
             self.caught_up.store(true, SeqCst);
         }
@@ -155,9 +174,9 @@ mod tests {
         board.set_position(SUBSCRIPTION, 10, 10);
         assert!(!board.check_caught_up(), "no end is known");
         board.saw_end(SUBSCRIPTION, 10);
-        assert!(!board.check_caught_up() && !board.knows_ends(), "the other end is not known");
+        assert!(!board.check_caught_up(), "the other end is not known");
         board.saw_end(USAGE, 5);
-        assert!(!board.check_caught_up() && board.knows_ends(), "usage has not been read");
+        assert!(!board.check_caught_up(), "usage has not been read");
         board.saw_end(USAGE, 900);
         board.set_position(USAGE, 4, 4);
         assert!(!board.check_caught_up());
@@ -169,13 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn empty_topics_are_caught_up_without_a_record() {
+    fn empty_logs_are_caught_up_without_a_record_even_if_they_begin_late() {
         let board = Board::new(0);
         for kind in KINDS {
             assert_eq!((board.next(kind), board.safe(kind), board.lag(kind)), (None, None, None));
-            board.saw_end(kind, 0);
+            assert!(!board.knows_bounds());
+            board.saw_start(kind, 70);
+            board.saw_end(kind, 70);
         }
-        assert!(board.check_caught_up());
+        assert!(board.check_caught_up() && board.knows_bounds());
         assert_eq!(board.lag(USAGE), Some(0));
     }
 

@@ -1,3 +1,5 @@
 //! The running service.
 
+mod board;
 mod placement;
+mod readiness;
