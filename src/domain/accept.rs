@@ -30,16 +30,13 @@ pub fn subscription<'a>(raw: &RawSubscription<'a>, rates: &ExchangeRates) -> Res
     let event_id = id(raw.event_id, "event_id")?;
     let customer_id = id(raw.customer_id, "customer_id")?;
     let subscription_id = id(raw.subscription_id, "subscription_id")?;
-    let mut items = each(raw_items, item_ids)?;
+    let ids = each(raw_items, item_ids)?;
     let effective_at = instant(raw.effective_at, "effective_at")?;
-    for ((item, raw), quantity) in items.iter_mut().zip(raw_items).zip(each(raw_items, item_quantity)?) {
-        (item.quantity, item.mrr) = (quantity, 0);
-        debug_assert_eq!(Some(item.item_id), raw.item_id);
-    }
-    for (item, mrr) in items.iter_mut().zip(each(raw_items, item_mrr)?) {
-        item.mrr = mrr;
-    }
-    each(raw_items, |item| item_interval(item).map(drop))?;
+    let quantities = each(raw_items, item_quantity)?;
+    let mrrs = each(raw_items, item_mrr)?;
+    each(raw_items, item_interval)?;
+    let worth = |((item, quantity), mrr)| ItemFact { quantity, mrr, ..item };
+    let mut items: Vec<ItemFact> = ids.into_iter().zip(quantities).zip(mrrs).map(worth).collect();
     if items.len() > MAX_ITEMS {
         return Err(Rejection::new(Reason::TooManyItems, format!("{} items; at most {MAX_ITEMS} are accepted", items.len())));
     }
@@ -201,4 +198,168 @@ fn item_interval(raw: &RawItem) -> Result<(Interval, i64), Rejection> {
 fn attributes<'a>(raw: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
     let last: std::collections::BTreeMap<&str, Option<&str>> = raw.iter().copied().collect();
     last.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::Day;
+    use crate::domain::currency::RateTable;
+    use crate::domain::facts::Status;
+
+    fn rates() -> ExchangeRates {
+        let code = |text: &str| Currency::parse(text).expect("a code");
+        ExchangeRates::new(code("USD"), vec![RateTable { from: Day(0), rates: [(code("EUR"), 1_080_000)].into() }])
+    }
+
+    fn item() -> RawItem<'static> {
+        RawItem {
+            item_id: Some("i"),
+            product_id: Some("p"),
+            plan_id: Some("l"),
+            quantity: Some(1),
+            unit_amount_micros: Some(1),
+            interval: Some(Interval::Month),
+            ..RawItem::default()
+        }
+    }
+
+    fn state() -> RawSubscription<'static> {
+        RawSubscription {
+            event_id: Some("e"),
+            customer_id: Some("c"),
+            subscription_id: Some("s"),
+            effective_at: Some(EARLIEST.0),
+            status: Some(Status::Active),
+            currency: Some("EUR"),
+            items: Some(vec![item()]),
+            ..RawSubscription::default()
+        }
+    }
+
+    fn used() -> RawUsage<'static> {
+        RawUsage {
+            event_id: Some("e"),
+            customer_id: Some("c"),
+            used_at: Some(EARLIEST.0),
+            meter: Some("m"),
+            amount_micros: Some(-MAX_AMOUNT),
+            currency: Some("USD"),
+        }
+    }
+
+    #[test]
+    fn monthly_recurring_revenue() {
+        for (unit, quantity, discount, interval, count, expected) in [
+            (1_200_000_000, 1, 0, Interval::Year, 1, 100_000_000),
+            (10_000_000, 1, 0, Interval::Week, 1, 43_333_333),
+            (3_600_000_000, 1, 0, Interval::Year, 3, 100_000_000),
+            (10_000_000, 1, 0, Interval::Day, 30, 10_138_889),
+            (30_000_000, 12, 36_000_000, Interval::Month, 1, 324_000_000),
+            (3, 1, 0, Interval::Month, 2, 2),
+            (5, 1, 0, Interval::Month, 2, 2),
+            (5, 1, 6, Interval::Quarter, 1, 0),
+        ] {
+            assert_eq!(
+                mrr(unit, quantity, discount, interval, count),
+                expected,
+                "{unit} x {quantity} - {discount} {interval:?}/{count}"
+            );
+        }
+    }
+
+    /// One fault made in a sound event.
+    type Fault = fn(&mut RawSubscription<'static>);
+
+    fn with_item(raw: &mut RawSubscription<'static>, fault: impl Fn(&mut RawItem<'static>)) {
+        raw.items.iter_mut().flatten().for_each(fault);
+    }
+
+    /// A fault for each reason, in the order of precedence.
+    const FAULTS: [(Reason, Fault); 9] = [
+        (Reason::Decode, |raw| raw.status = None),
+        (Reason::MissingId, |raw| with_item(raw, |item| item.plan_id = Some(""))),
+        (Reason::InvalidTimestamp, |raw| raw.effective_at = Some(LATEST.0)),
+        (Reason::InvalidQuantity, |raw| with_item(raw, |item| item.quantity = Some(MAX_QUANTITY + 1))),
+        (Reason::InvalidAmount, |raw| with_item(raw, |item| item.unit_amount_micros = Some(-1))),
+        (Reason::InvalidInterval, |raw| with_item(raw, |item| item.interval_count = Some(0))),
+        (Reason::TooManyItems, |raw| {
+            raw.items = raw.items.take().map(|items| items.iter().cycle().take(MAX_ITEMS + 1).cloned().collect())
+        }),
+        (Reason::DuplicateItem, |raw| raw.items.iter_mut().for_each(|items| items.push(items[0].clone()))),
+        (Reason::UnknownCurrency, |raw| raw.currency = Some("eur")),
+    ];
+
+    #[test]
+    fn the_first_reason_that_applies_is_reported() {
+        assert!(subscription(&state(), &rates()).is_ok());
+        for (first, (reason, fault)) in FAULTS.iter().enumerate() {
+            for (_, later) in &FAULTS[first..] {
+                let mut raw = state();
+                later(&mut raw);
+                fault(&mut raw);
+                assert_eq!(subscription(&raw, &rates()).map_err(|rejection| rejection.reason), Err(*reason));
+            }
+        }
+    }
+
+    #[test]
+    fn faults_of_subscriptions() {
+        let cases: &[(Fault, Option<Reason>)] = &[
+            (|raw| raw.items = None, Some(Reason::Decode)),
+            (|raw| raw.event_id = None, Some(Reason::MissingId)),
+            (|raw| raw.subscription_id = Some(""), Some(Reason::MissingId)),
+            (|raw| raw.effective_at = None, Some(Reason::InvalidTimestamp)),
+            (|raw| raw.effective_at = Some(EARLIEST.0 - 1), Some(Reason::InvalidTimestamp)),
+            (|raw| raw.effective_at = Some(LATEST.0 - 1), None),
+            (|raw| with_item(raw, |item| item.quantity = None), Some(Reason::InvalidQuantity)),
+            (|raw| with_item(raw, |item| item.quantity = Some(MAX_QUANTITY)), None),
+            (|raw| with_item(raw, |item| item.discount_micros = Some(-1)), Some(Reason::InvalidAmount)),
+            (|raw| with_item(raw, |item| item.unit_amount_micros = Some(MAX_AMOUNT)), None),
+            (
+                |raw| with_item(raw, |item| (item.unit_amount_micros, item.quantity) = (Some(MAX_AMOUNT), Some(2))),
+                Some(Reason::InvalidAmount),
+            ),
+            (|raw| with_item(raw, |item| item.interval = None), Some(Reason::InvalidInterval)),
+            (|raw| with_item(raw, |item| item.interval_count = Some(MAX_INTERVAL_COUNT)), None),
+            (|raw| with_item(raw, |item| item.interval_count = Some(MAX_INTERVAL_COUNT + 1)), Some(Reason::InvalidInterval)),
+            (|raw| raw.currency = None, Some(Reason::UnknownCurrency)),
+            (|raw| (raw.currency, raw.status) = (None, Some(Status::Paused)), None),
+            (|raw| (raw.currency, raw.items) = (Some("XXX"), Some(vec![])), None),
+        ];
+        for (number, (fault, expected)) in cases.iter().enumerate() {
+            let mut raw = state();
+            fault(&mut raw);
+            assert_eq!(subscription(&raw, &rates()).err().map(|rejection| rejection.reason), *expected, "case {number}");
+        }
+    }
+
+    #[test]
+    fn faults_of_usage() {
+        let cases: &[(fn(&mut RawUsage), Option<Reason>)] = &[
+            (|_| {}, None),
+            (|raw| raw.meter = Some(""), Some(Reason::MissingId)),
+            (|raw| raw.customer_id = None, Some(Reason::MissingId)),
+            (|raw| raw.used_at = None, Some(Reason::InvalidTimestamp)),
+            (|raw| raw.amount_micros = None, Some(Reason::InvalidAmount)),
+            (|raw| raw.amount_micros = Some(-MAX_AMOUNT - 1), Some(Reason::InvalidAmount)),
+            (|raw| raw.currency = Some("GBP"), Some(Reason::UnknownCurrency)),
+            (|raw| raw.used_at = Some(EARLIEST.0 + 86_400_000), None),
+            (|raw| raw.used_at = Some(EARLIEST.0 + 86_400_001), Some(Reason::FutureUsage)),
+        ];
+        for (number, (fault, expected)) in cases.iter().enumerate() {
+            let mut raw = used();
+            fault(&mut raw);
+            assert_eq!(usage(&raw, &rates(), Some(EARLIEST)).err().map(|rejection| rejection.reason), *expected, "case {number}");
+        }
+        let mut late = used();
+        late.used_at = Some(LATEST.0 - 1);
+        assert!(usage(&late, &rates(), None).is_ok(), "without a record timestamp nothing is from the future");
+    }
+
+    #[test]
+    fn attributes_are_distinct_and_never_null() {
+        let raw = [("b", Some("1")), ("a", Some("2")), ("b", Some("3")), ("c", Some("4")), ("c", None), ("d", Some(""))];
+        assert_eq!(attributes(&raw), [("a", "2"), ("b", "3"), ("d", "")]);
+    }
 }

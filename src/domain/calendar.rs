@@ -83,8 +83,7 @@ impl Zone {
     /// The zone of an IANA name, from the database that is part of the program. `None` if there is no such zone.
     pub fn named(name: &str) -> Option<Zone> {
         let zone = TimeZone::get(name).ok()?;
-        let midnights = (Zone::FIRST.0..=Zone::LAST.0).map(|day| first_instant(&zone, Day(day))).collect();
-        Some(Zone { name: name.to_owned(), midnights })
+        Some(Zone { name: name.to_owned(), midnights: midnights(&zone, Zone::FIRST, Zone::LAST) })
     }
 
     pub fn name(&self) -> &str {
@@ -108,20 +107,29 @@ impl Zone {
     }
 }
 
-/// The first instant, in milliseconds, whose local date is `day` or later.
-fn first_instant(zone: &TimeZone, day: Day) -> i64 {
-    let local_start = i64::from(day.0) * 86_400;
-    // No offset reaches 26 hours, so here the local date is still before `day`.
-    let mut segment_start = local_start - 26 * 3_600;
-    loop {
-        let timestamp = Timestamp::from_second(segment_start).unwrap_or(Timestamp::MAX);
+/// For each day, the first instant in milliseconds whose local date is that day or later.
+fn midnights(zone: &TimeZone, first: Day, last: Day) -> Vec<i64> {
+    let seconds = |day: i32| i64::from(day) * 86_400;
+    // No offset reaches 26 hours, so here the local date is still before the first day.
+    let mut start = seconds(first.0) - 26 * 3_600;
+    let mut midnights = Vec::with_capacity((last.0 - first.0 + 1) as usize);
+    let mut day = first.0;
+    while day <= last.0 {
+        // One stretch of constant offset; a day whose midnight the stretch does not reach waits for the next one.
+        let timestamp = Timestamp::from_second(start).unwrap_or(Timestamp::MAX);
         let offset: Offset = zone.to_offset(timestamp);
-        let candidate = segment_start.max(local_start - i64::from(offset.seconds()));
-        match zone.following(timestamp).next() {
-            Some(next) if next.timestamp().as_second() <= candidate => segment_start = next.timestamp().as_second(),
-            _ => return candidate * 1000,
+        let end = zone.following(timestamp).next().map_or(i64::MAX, |transition| transition.timestamp().as_second());
+        loop {
+            let candidate = start.max(seconds(day) - i64::from(offset.seconds()));
+            if candidate >= end || day > last.0 {
+                break;
+            }
+            midnights.push(candidate * 1000);
+            day += 1;
         }
+        start = end;
     }
+    midnights
 }
 
 #[cfg(test)]

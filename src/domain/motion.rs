@@ -1,4 +1,14 @@
-//! Motions: what expansion and contraction are attributed to.
+//! Motions: what expansion and contraction of an existing customer are attributed to.
+//!
+//! The items that count at the opening edge are matched with those at the closing edge; each match or leftover is worth a delta
+//! of one motion, and the deltas sum to the customer's change. Products of two large numbers continue in 256 bits.
+
+use super::money::{Micros, mul_div};
+use super::side::{Line, Side};
+use super::symbol::{Symbol, Symbols};
+use ethnum::I256;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Number of motions.
 pub const MOTIONS: usize = 5;
@@ -23,6 +33,197 @@ impl Motion {
             Motion::Seats => "seats",
             Motion::Usage => "usage",
             Motion::Price => "price",
+        }
+    }
+}
+
+/// The change between two edges by motion: positive and negative deltas, in the order of [`Motion::ALL`].
+type Deltas = [I256; MOTIONS];
+
+/// The change from one edge to another by motion, each share in the direction of the whole change and never negative: for an
+/// expansion the parts of the expansion, for a contraction the parts of the contraction. They sum to the change exactly.
+pub fn attribute(opening: &Side, closing: &Side, symbols: &Symbols) -> [Micros; MOTIONS] {
+    let change = closing.revenue() - opening.revenue();
+    let mut deltas = if opening.same_states(closing) { [I256::ZERO; MOTIONS] } else { item_deltas(opening, closing, symbols) };
+    deltas[Motion::Usage as usize] += I256::from(closing.run_rate - opening.run_rate);
+    if change < 0 {
+        deltas = deltas.map(|delta| -delta);
+    }
+    allocate(change.abs(), &deltas)
+}
+
+/// Shares an amount among the positive deltas in proportion, by largest remainder; ties in the order of motions.
+fn allocate(amount: Micros, deltas: &Deltas) -> [Micros; MOTIONS] {
+    let weights = deltas.map(|delta| delta.max(I256::ZERO));
+    let total: I256 = weights.iter().fold(I256::ZERO, |sum, weight| sum + *weight);
+    let mut shares = [0; MOTIONS];
+    if total == I256::ZERO {
+        return shares;
+    }
+    let mut remainders = [(I256::ZERO, 0); MOTIONS];
+    for (motion, weight) in weights.iter().enumerate() {
+        let product = I256::from(amount) * *weight;
+        shares[motion] = (product / total).as_i128();
+        remainders[motion] = (product % total, motion);
+    }
+    let left = amount - shares.iter().sum::<Micros>();
+    remainders.sort_by(|(a, first), (b, second)| b.cmp(a).then(first.cmp(second)));
+    for (_, motion) in remainders.iter().take(left as usize) {
+        shares[*motion] += 1;
+    }
+    shares
+}
+
+/// Items of one product, or one item, on one side.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Group {
+    mrr: Micros,
+    quantity: i128,
+    /// Distinct, sorted.
+    plans: Vec<Symbol>,
+}
+
+impl Group {
+    fn add(&mut self, line: &Line) {
+        self.mrr += line.mrr;
+        self.quantity += i128::from(line.item.quantity);
+        if let Err(index) = self.plans.binary_search(&line.item.plan) {
+            self.plans.insert(index, line.item.plan);
+        }
+    }
+
+    fn of(line: &Line) -> Group {
+        let mut group = Group::default();
+        group.add(line);
+        group
+    }
+}
+
+/// What is left of one product after items were paired: removed and added ones.
+#[derive(Clone, Debug, Default)]
+struct Leftover {
+    removed: Option<Group>,
+    added: Option<Group>,
+}
+
+/// Products on one side only, with their MRR.
+type Products = Vec<(Micros, Symbol)>;
+
+/// The items of two edges, matched.
+#[derive(Debug, Default)]
+struct Matching {
+    /// Products of items found on both sides.
+    paired_products: BTreeSet<Symbol>,
+    /// By product.
+    leftovers: BTreeMap<Symbol, Leftover>,
+    deltas: Deltas,
+}
+
+fn item_deltas(opening: &Side, closing: &Side, symbols: &Symbols) -> Deltas {
+    let mut matching = Matching { deltas: [I256::ZERO; MOTIONS], ..Matching::default() };
+    matching.pair_items(opening, closing);
+    let replacing = matching.settle_products();
+    matching.replace(replacing, symbols);
+    matching.deltas
+}
+
+impl Matching {
+    fn put(&mut self, motion: Motion, delta: I256) {
+        self.deltas[motion as usize] += delta;
+    }
+
+    /// Pairs items of the same subscription and item id; both sides come in that order. The others are grouped by product.
+    fn pair_items(&mut self, opening: &Side, closing: &Side) {
+        let mut before = opening.lines().peekable();
+        let mut after = closing.lines().peekable();
+        loop {
+            let order = match (before.peek(), after.peek()) {
+                (None, None) => return,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(a), Some(b)) => (a.subscription, &a.item.id).cmp(&(b.subscription, &b.item.id)),
+            };
+            let a = before.next_if(|_| order.is_le());
+            let b = after.next_if(|_| order.is_ge());
+            match (a, b) {
+                (Some(a), Some(b)) => {
+                    self.paired_products.extend([a.item.product, b.item.product]);
+                    self.pair(&Group::of(&a), &Group::of(&b));
+                }
+                (Some(a), None) => self.leftover(a.item.product).removed.get_or_insert_default().add(&a),
+                (None, Some(b)) => self.leftover(b.item.product).added.get_or_insert_default().add(&b),
+                (None, None) => return,
+            }
+        }
+    }
+
+    fn leftover(&mut self, product: Symbol) -> &mut Leftover {
+        self.leftovers.entry(product).or_default()
+    }
+
+    /// A pair's change of quantity is seats, at the old price; the rest is upsell if the plans differ, else price.
+    fn pair(&mut self, before: &Group, after: &Group) {
+        let change = I256::from(after.mrr - before.mrr);
+        let seats = match before.quantity {
+            0 => change,
+            quantity => mul_div(before.mrr, after.quantity - quantity, quantity),
+        };
+        self.put(Motion::Seats, seats);
+        self.put(if before.plans == after.plans { Motion::Price } else { Motion::Upsell }, change - seats);
+    }
+
+    /// Settles products that are on both sides, or more of what a pair holds; returns those that replace one another.
+    fn settle_products(&mut self) -> [Products; 2] {
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        for (product, leftover) in std::mem::take(&mut self.leftovers) {
+            let more_of_a_pair = self.paired_products.contains(&product);
+            match (leftover.removed, leftover.added) {
+                (Some(before), Some(after)) => self.pair(&before, &after),
+                (Some(before), None) if more_of_a_pair => self.put(Motion::Seats, I256::from(-before.mrr)),
+                (None, Some(after)) if more_of_a_pair => self.put(Motion::Seats, I256::from(after.mrr)),
+                (Some(before), None) => removed.push((before.mrr, product)),
+                (None, Some(after)) => added.push((after.mrr, product)),
+                (None, None) => {}
+            }
+        }
+        [removed, added]
+    }
+
+    /// The k-th largest removed product was replaced by the k-th largest added one; what remains on one side is cross-sell.
+    fn replace(&mut self, [mut removed, mut added]: [Products; 2], symbols: &Symbols) {
+        let rank = |(a, first): &(Micros, Symbol), (b, second): &(Micros, Symbol)| {
+            b.cmp(a).then_with(|| symbols.text(*first).cmp(symbols.text(*second)))
+        };
+        removed.sort_by(rank);
+        added.sort_by(rank);
+        for index in 0..removed.len().max(added.len()) {
+            match (removed.get(index), added.get(index)) {
+                (Some((before, _)), Some((after, _))) => self.put(Motion::Upsell, I256::from(after - before)),
+                (Some((before, _)), None) => self.put(Motion::CrossSell, I256::from(-before)),
+                (None, Some((after, _))) => self.put(Motion::CrossSell, I256::from(*after)),
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_sum_to_the_amount() {
+        for (amount, deltas, expected) in [
+            (10, [10, 0, 0, 0, 0], [10, 0, 0, 0, 0]),
+            (10, [5, 0, -3, 8, 0], [4, 0, 0, 6, 0]),
+            (1, [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]),
+            (3, [1, 1, 1, 1, 1], [1, 1, 1, 0, 0]),
+            (7, [0, 0, 3, -1, 5], [0, 0, 3, 0, 4]),
+            (100, [-7, 1, 1, 1, 104], [0, 1, 1, 1, 97]),
+        ] {
+            let shares = allocate(amount, &deltas.map(I256::from));
+            assert_eq!(shares, expected, "{amount} over {deltas:?}");
+            assert_eq!(shares.iter().sum::<i128>(), amount);
         }
     }
 }

@@ -1,3 +1,9 @@
 //! The incremental aggregator: accounts, totals and the views drawn from them. No I/O, no clock, no logging.
 
+pub mod dedup;
+pub mod plan;
 pub mod report;
+pub mod shard;
+mod today;
+mod totals;
+mod touch;
