@@ -4,6 +4,7 @@
 //! around that talks to Kafka, disk, HTTP and people. Imports point inwards: adapter -> wire -> engine -> domain.
 
 pub mod adapter;
+pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod engine;

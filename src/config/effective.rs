@@ -1,0 +1,114 @@
+//! The effective configuration as YAML: every key with the value in force, secrets as `<secret>`.
+//!
+//! Reading it back yields the same configuration, as far as no secret is in it.
+
+use super::properties::is_secret;
+use super::types::{Config, GroupProtocol, Kafka, Revenue, SchemaRegistry, Secret};
+use super::units::rate_text;
+use crate::domain::currency::Currency;
+use serde_json::{Map, Value, json};
+
+const HIDDEN: &str = "<secret>";
+
+impl Config {
+    /// The configuration in force, as YAML.
+    pub fn effective(&self) -> String {
+        let windows: Vec<_> = self.segment_windows.iter().map(ToString::to_string).collect();
+        let tree = json!({
+            "kafka": kafka(&self.kafka),
+            "schema_registry": schema_registry(&self.schema_registry),
+            "revenue": revenue(&self.revenue),
+            "metrics": { "segment_windows": windows },
+            "checkpoint": { "url": self.checkpoint.url, "interval": self.checkpoint.interval.to_string() },
+            "http": {
+                "listen": self.http.listen,
+                "external_url": self.http.external_url.as_deref().unwrap_or(""),
+                "web_config": "",
+                "enable_reload": self.http.enable_reload,
+            },
+            "limits": { "memory": self.memory.to_string() },
+            "alerts": {},
+        });
+        serde_saphyr::to_string(&tree).expect("a tree of texts, numbers and flags has a YAML form")
+    }
+}
+
+fn kafka(kafka: &Kafka) -> Value {
+    let (mut properties, mut files) = (Map::new(), Map::new());
+    for (name, value) in &kafka.properties {
+        match &value.file {
+            Some(file) => files.insert(name.clone(), json!(file.display().to_string())),
+            None if is_secret(name, value.expose()) => properties.insert(name.clone(), json!(HIDDEN)),
+            None => properties.insert(name.clone(), json!(value.expose())),
+        };
+    }
+    let protocol = GroupProtocol::NAMES.iter().find(|(_, protocol)| *protocol == kafka.group_protocol).map(|(name, _)| *name);
+    json!({
+        "brokers": kafka.brokers,
+        "group_id": kafka.group_id,
+        "topics": {
+            "subscriptions": kafka.topics.subscriptions,
+            "usage": kafka.topics.usage,
+            "dead_letters": kafka.topics.dead_letters,
+            "retries": kafka.topics.retries,
+        },
+        "group_protocol": protocol,
+        "instance_id": kafka.instance_id.as_deref().unwrap_or(""),
+        "accept_truncated_log": kafka.accept_truncated_log,
+        "properties": properties,
+        "properties_files": files,
+    })
+}
+
+fn schema_registry(registry: &SchemaRegistry) -> Value {
+    let mut tree = Map::new();
+    tree.insert("url".to_owned(), json!(registry.url.as_deref().unwrap_or("")));
+    tree.insert("user".to_owned(), json!(registry.user.as_deref().unwrap_or("")));
+    secret(&mut tree, "password", registry.password.as_ref());
+    let mut tls = Map::new();
+    for (name, pem) in [("ca", &registry.tls_ca), ("cert", &registry.tls_cert), ("key", &registry.tls_key)] {
+        secret(&mut tls, name, pem.as_ref());
+    }
+    tree.insert("tls".to_owned(), Value::Object(tls));
+    let directory = registry.directory.as_ref().map_or(String::new(), |directory| directory.display().to_string());
+    tree.insert("directory".to_owned(), json!(directory));
+    Value::Object(tree)
+}
+
+/// A secret by its file where it has one, else hidden; nothing where there is none.
+fn secret(tree: &mut Map<String, Value>, name: &str, secret: Option<&Secret>) {
+    match secret.map(|secret| &secret.file) {
+        Some(Some(file)) => tree.insert(format!("{name}_file"), json!(file.display().to_string())),
+        Some(None) => tree.insert(name.to_owned(), json!(HIDDEN)),
+        None => tree.insert(name.to_owned(), json!("")),
+    };
+}
+
+fn revenue(revenue: &Revenue) -> Value {
+    let windows: Vec<_> = revenue.windows.iter().map(ToString::to_string).collect();
+    let mut tree = json!({
+        "currency": revenue.rates.reporting().as_str(),
+        "time_zone": revenue.time_zone.name(),
+        "windows": windows,
+        "dimensions": revenue.dimensions,
+        "max_values": revenue.max_values,
+        "exchange_rates": [],
+        "exchange_rates_file": "",
+        "complete_since": revenue.complete_since.map(|day| day.date().to_string()),
+        "dedup_window": revenue.dedup_window.to_string(),
+    });
+    match &revenue.exchange_rates_file {
+        Some(file) => tree["exchange_rates_file"] = json!(file.display().to_string()),
+        None => tree["exchange_rates"] = rates(revenue),
+    }
+    tree
+}
+
+fn rates(revenue: &Revenue) -> Value {
+    let rate = |(currency, micros): (&Currency, &i64)| (currency.as_str().to_owned(), json!(rate_text(*micros)));
+    let tables = revenue.rate_tables.iter().map(|(from, rates)| {
+        let rates: Map<String, Value> = rates.iter().map(rate).collect();
+        json!({ "from": from.date().to_string(), "rates": rates })
+    });
+    Value::Array(tables.collect())
+}

@@ -1,0 +1,2 @@
+//! Tables of configurations: what they mean, and every fault with its place.
+use super::*;
