@@ -2,7 +2,9 @@
 
 pub mod avro;
 pub mod container;
+pub mod exposition;
 pub mod framing;
 pub mod published;
 pub mod readiness;
+pub mod report;
 pub mod telemetry;

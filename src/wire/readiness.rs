@@ -2,6 +2,9 @@
 //!
 //! Only [`Phase::Live`] is ready. The phase says nothing about the gauges: they stay through an outage once they are there.
 
+use super::telemetry::Telemetry;
+use serde_json::{Value, json};
+
 /// Where the service stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -80,6 +83,40 @@ impl Readiness {
 #[cfg(test)]
 mod tests {
     use super::*;
+/// The body of `/-/ready`: phase, sentence, lag of every assigned partition, partitions whose intake has stopped.
+pub fn document(readiness: &Readiness, telemetry: &Telemetry) -> Value {
+    let lags = telemetry.partitions.lags();
+    let total: u64 = lags.iter().map(|lag| lag.records).sum();
+    let partitions = lags
+        .iter()
+        .map(|lag| json!({ "topic": telemetry.topic(lag.kind).name(), "partition": lag.partition, "records": lag.records }));
+    let stops = telemetry.partitions.stops().into_iter();
+    let stopped = stops.map(|(partition, reason)| json!({ "partition": partition, "reason": reason.as_str() }));
+    json!({
+        "ready": readiness.is_ready(),
+        "phase": readiness.phase.as_str(),
+        "detail": readiness.detail,
+        "lag": { "records": total, "partitions": partitions.collect::<Value>() },
+        "stopped": stopped.collect::<Value>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::facts::FactKind;
+    use crate::wire::telemetry::StopReason;
+
+    #[test]
+    fn the_document_names_phase_lag_and_stops() {
+        let telemetry = Telemetry::new("subs", "usage");
+        telemetry.partitions.set_lag(FactKind::Usage, 1, 5);
+        telemetry.partitions.set_lag(FactKind::Subscription, 1, 2);
+        telemetry.partitions.stop(0, StopReason::DeadLetterRefused);
+        let readiness = Readiness::new(Phase::CatchingUp, "Reading \"old\" records.");
+        let expected = r#"{"ready":false,"phase":"catching_up","detail":"Reading \"old\" records.","lag":{"records":7,"partitions":[{"topic":"subs","partition":1,"records":2},{"topic":"usage","partition":1,"records":5}]},"stopped":[{"partition":0,"reason":"dead_letter_refused"}]}"#;
+        assert_eq!(document(&readiness, &telemetry).to_string(), expected);
+    }
 
     #[test]
     fn only_live_is_ready() {

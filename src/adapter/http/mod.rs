@@ -1,0 +1,36 @@
+//! The HTTP server: metrics, health, readiness, reload, report.
+//!
+//! Handlers read what is published and never wait for the engine; drawing a scrape or report happens off the async threads, a
+//! few at a time. The server bounds what a client can hold: connections, header size, time to send a header, age of a
+//! connection. Every error is JSON with a sentence that says what to do.
+
+mod answer;
+mod connection;
+mod routes;
+
+use crate::wire::published::Published;
+use crate::wire::telemetry::Telemetry;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+/// What the handlers work with.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub published: Arc<Published>,
+    pub telemetry: Arc<Telemetry>,
+    /// Where requests to reload go; `None` while `http.enable_reload` is off.
+    pub reload: Option<mpsc::Sender<Reload>>,
+}
+
+/// A request to load the configuration anew. Whoever receives it answers with a sentence: what was taken over and which keys
+/// need a restart, or why the old configuration stays.
+#[derive(Debug)]
+pub struct Reload {
+    pub reply: oneshot::Sender<Result<String, String>>,
+}
+
+/// Serves until `shutdown` completes; then answers what is under way, for a few seconds at most, and returns.
+pub async fn serve(listener: TcpListener, state: State, shutdown: impl Future<Output = ()>) {
+    connection::serve(listener, routes::router(state), shutdown).await;
+}

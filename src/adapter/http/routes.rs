@@ -1,0 +1,158 @@
+//! What answers where.
+
+use super::answer::{Failure, json, text, with_common_headers};
+use super::{Reload, State};
+use crate::wire::exposition::{Exposition, Format};
+use crate::wire::published::View;
+use crate::wire::readiness;
+use crate::wire::report::{self, EventCounts, table::Style};
+use axum::Router;
+use axum::extract::{Query, State as Shared};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::json;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, oneshot};
+
+/// Scrapes and reports drawn at once; each may take megabytes while it is drawn.
+const DRAWN_AT_ONCE: usize = 4;
+
+/// The front page: links only.
+const INDEX: &str = include_str!("index.html");
+
+struct Server {
+    state: State,
+    exposition: Exposition,
+    drawing: Semaphore,
+}
+
+/// All routes.
+pub fn router(state: State) -> Router {
+    let exposition = Exposition::new(Arc::clone(&state.published), Arc::clone(&state.telemetry));
+    let server = Arc::new(Server { state, exposition, drawing: Semaphore::new(DRAWN_AT_ONCE) });
+    Router::new()
+        .route("/", get(async || text(StatusCode::OK, "text/html; charset=utf-8", INDEX.to_owned())))
+        .route("/metrics", get(metrics))
+        .route("/-/healthy", get(async || text(StatusCode::OK, "text/plain; charset=utf-8", "Upswell is healthy.\n".to_owned())))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload).put(reload))
+        .route("/api/v1/report", get(report))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(other_method)
+        .layer(map_response(with_common_headers))
+        .with_state(server)
+}
+
+async fn nothing_here(uri: Uri) -> Failure {
+    Failure::not_found(format!("There is nothing at {}: GET / lists what there is.", uri.path()))
+}
+
+async fn other_method(method: Method, uri: Uri) -> Failure {
+    Failure::method_not_allowed(format!("{} does not answer {method}: use a method the Allow header names.", uri.path()))
+}
+
+async fn metrics(Shared(server): Shared<Arc<Server>>, headers: HeaderMap) -> Result<Response, Failure> {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
+    let format = Format::accepted(&accepted.join(","));
+    let drawn = draw(&server, move |server| server.exposition.render(format)).await?;
+    let body = drawn.map_err(|error| {
+        tracing::error!(%error, "encode metrics");
+        Failure::internal(format!("The metrics cannot be encoded ({error}): please report this as a defect."))
+    })?;
+    Ok(([(header::VARY, "Accept")], text(StatusCode::OK, format.content_type(), body)).into_response())
+}
+
+async fn ready(Shared(server): Shared<Arc<Server>>) -> Response {
+    let readiness = server.state.published.readiness();
+    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(status, &readiness::document(&readiness, &server.state.telemetry))
+}
+
+/// A form of the report.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    Csv,
+    Table,
+}
+
+impl Form {
+    fn asked_for(query: Query<Vec<(String, String)>>) -> Result<Form, Failure> {
+        let mut form = Form::Json;
+        for (name, value) in query.0 {
+            form = match (name.as_str(), value.as_str()) {
+                ("format", "json") => Form::Json,
+                ("format", "csv") => Form::Csv,
+                ("format", "table") => Form::Table,
+                ("format", other) => {
+                    return Err(Failure::bad_request(format!("There is no format {other:?}: use json, csv or table.")));
+                }
+                (other, _) => {
+                    return Err(Failure::bad_request(format!("There is no parameter {other:?}: the report takes format only.")));
+                }
+            };
+        }
+        Ok(form)
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Form::Json => "application/json",
+            Form::Csv => "text/csv; charset=utf-8; header=present",
+            Form::Table => "text/plain; charset=utf-8",
+        }
+    }
+
+    fn draw(self, view: &View, events: &EventCounts) -> String {
+        match self {
+            Form::Json => report::json::render(&view.report, events),
+            Form::Csv => report::csv::render(&view.report, events),
+            Form::Table => report::table::render(&view.report, events, &Style::new(false, None, None)),
+        }
+    }
+}
+
+async fn report(
+    Shared(server): Shared<Arc<Server>>,
+    query: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Failure> {
+    let query = query.map_err(|error| Failure::bad_request(format!("The query cannot be read ({error}): use ?format=json.")))?;
+    let form = Form::asked_for(query)?;
+    let view = server.state.published.view().ok_or_else(|| no_view(&server))?;
+    let body = draw(&server, move |server| form.draw(&view, &EventCounts::since_start(&server.state.telemetry))).await?;
+    Ok(text(StatusCode::OK, form.content_type(), body))
+}
+
+fn no_view(server: &Server) -> Failure {
+    let readiness = server.state.published.readiness();
+    let phase = readiness.phase.as_str();
+    Failure::unavailable(format!("There is no report yet ({phase}): {} Ask again when /-/ready answers 200.", readiness.detail))
+}
+
+/// Draws something large off the async threads, so that health checks answer meanwhile.
+async fn draw<T: Send + 'static>(
+    server: &Arc<Server>,
+    drawing: impl FnOnce(&Server) -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let _turn = server.drawing.acquire().await.expect("the semaphore is never closed");
+    let server = Arc::clone(server);
+    tokio::task::spawn_blocking(move || drawing(&server)).await.map_err(|error| {
+        tracing::error!(%error, "draw an answer");
+        Failure::internal("The answer could not be drawn: please report this as a defect, with the log.")
+    })
+}
+
+async fn reload(Shared(server): Shared<Arc<Server>>) -> Result<Response, Failure> {
+    let requests = server.state.reload.as_ref().ok_or_else(|| {
+        Failure::forbidden("Reloading over HTTP is off: set http.enable_reload to true and restart, or send SIGHUP.")
+    })?;
+    let (reply, answer) = oneshot::channel();
+    let gone = || Failure::unavailable("The service is shutting down: ask the next one.");
+    requests.send(Reload { reply }).await.map_err(|_| gone())?;
+    match answer.await.map_err(|_| gone())? {
+        Ok(sentence) => Ok(json(StatusCode::OK, &json!({ "status": "success", "data": sentence }))),
+        Err(sentence) => Err(Failure::internal(sentence)),
+    }
+}

@@ -1,0 +1,77 @@
+//! Metric families built from plain values, without the client library's `*Vec` types.
+//!
+//! Those types find a child by a hash of its label values run together, so two label sets can share one child. Here every
+//! sample carries its own label values.
+
+use super::catalog::{Kind, Metric};
+use prometheus::proto;
+
+/// A family under construction.
+pub struct Family {
+    metric: &'static Metric,
+    samples: Vec<proto::Metric>,
+}
+
+impl Family {
+    pub fn new(metric: &'static Metric) -> Family {
+        Family { metric, samples: Vec::new() }
+    }
+
+    /// A family of at most one sample, without labels; absent while the value is not known.
+    pub fn single(metric: &'static Metric, value: Option<f64>) -> proto::MetricFamily {
+        let mut family = Family::new(metric);
+        family.add_known([], value);
+        family.done()
+    }
+
+    /// Adds one sample; label values are in the order of the metric's labels.
+    pub fn add<const N: usize>(&mut self, labels: [&str; N], value: f64) {
+        debug_assert_eq!(N, self.metric.labels.len(), "labels of {}", self.metric.name);
+        let pairs = self.metric.labels.iter().zip(labels).map(|(name, value)| pair(name, value)).collect();
+        let mut sample = proto::Metric::from_label(pairs);
+        match self.metric.kind {
+            Kind::Counter => sample.set_counter(counter(value)),
+            Kind::Gauge => sample.set_gauge(gauge(value)),
+        }
+        self.samples.push(sample);
+    }
+
+    /// Adds a sample only where there is a value.
+    pub fn add_known<const N: usize>(&mut self, labels: [&str; N], value: Option<f64>) {
+        if let Some(value) = value {
+            self.add(labels, value);
+        }
+    }
+
+    /// The family; a registry leaves it out if it has no samples.
+    pub fn done(self) -> proto::MetricFamily {
+        let mut family = proto::MetricFamily::default();
+        family.set_name(self.metric.name.to_owned());
+        family.set_help(self.metric.help.to_owned());
+        family.set_field_type(match self.metric.kind {
+            Kind::Counter => proto::MetricType::COUNTER,
+            Kind::Gauge => proto::MetricType::GAUGE,
+        });
+        family.set_metric(self.samples);
+        family
+    }
+}
+
+fn pair(name: &str, value: &str) -> proto::LabelPair {
+    let mut pair = proto::LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
+fn counter(value: f64) -> proto::Counter {
+    let mut counter = proto::Counter::default();
+    counter.set_value(value);
+    counter
+}
+
+fn gauge(value: f64) -> proto::Gauge {
+    let mut gauge = proto::Gauge::default();
+    gauge.set_value(value);
+    gauge
+}

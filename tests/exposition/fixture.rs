@@ -1,0 +1,116 @@
+//! A fixed report and telemetry with awkward values, and scrapes of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+use upswell::domain::calendar::Instant;
+use upswell::domain::facts::{FactKind, Reason};
+use upswell::domain::rates::{Customers, Money, Sums};
+use upswell::engine::report::{DimensionReport, Report, SegmentReport, WindowReport};
+use upswell::wire::exposition::{Exposition, Format};
+use upswell::wire::published::{Published, View};
+use upswell::wire::readiness::{Phase, Readiness};
+use upswell::wire::telemetry::{GroupProtocol, StopReason, Telemetry};
+
+/// Values a producer may send: quotes, line breaks, backslashes, control characters, other scripts, nothing.
+pub const HOSTILE: [&str; 9] = [
+    "say \"hi\"",
+    "two\nlines\r\n",
+    "back\\slash\\n",
+    "\u{0}\u{1b}[2J\u{7f}",
+    "Ünïcode 😀\u{2028}\u{202e}",
+    "",
+    "a,b=\"c\"} 1",
+    "# EOF",
+    "other",
+];
+
+/// Sums with every figure different.
+pub fn sums(scale: i128) -> Sums {
+    let money = Money {
+        opening: 620_000_000 * scale,
+        new: 30_000_000 * scale,
+        reactivation: 7_000_001 * scale,
+        expansion: [25_000_000, 1, 2, 3_500_000, 4].map(|amount| amount * scale),
+        contraction: [0, 9_000_000, 1, 0, 250_000].map(|amount| amount * scale),
+        churn: 50_000_000 * scale,
+        comparison_expansion: 10_000_000 * scale,
+    };
+    let customers = Customers { opening: 14, new: 1, reactivation: 2, expansion: 3, contraction: 4, churn: 5 };
+    Sums { money, customers }
+}
+
+fn window(name: &str, has_comparison: bool) -> WindowReport {
+    let values = HOSTILE.into_iter().map(|value| SegmentReport { value: value.to_owned(), sums: sums(1) });
+    let cohort = SegmentReport { value: "2026-03".to_owned(), sums: Sums::default() };
+    WindowReport {
+        window: name.to_owned(),
+        opening_edge: Instant(1_781_049_600_000),
+        closing_edge: Instant(1_789_027_200_500),
+        has_comparison,
+        total: sums(9),
+        dimensions: vec![
+            DimensionReport { dimension: "cohort".to_owned(), segments: vec![cohort], folded: 0 },
+            DimensionReport { dimension: "vertical".to_owned(), segments: values.collect(), folded: 17 },
+        ],
+    }
+}
+
+/// A view over all partitions; segments of `trailing_90d` only.
+pub fn view() -> View {
+    let report = Report {
+        as_of: Instant(1_789_027_200_500),
+        currency: "USD".to_owned(),
+        time_zone: "UTC".to_owned(),
+        mrr: 90_071_992_547_409_930_001,
+        usage_today: -1,
+        windows: vec![window("month_to_date", false), window("trailing_90d", true)],
+    };
+    View { report, live_partitions: 3, owns_all: true, segment_windows: Arc::new(["trailing_90d".to_owned()]) }
+}
+
+/// Telemetry with something in every cell.
+pub fn telemetry() -> Telemetry {
+    let telemetry = Telemetry::new("billing.subscriptions", "billing.usage");
+    for (count, kind) in [(1_000, FactKind::Subscription), (123_456_789, FactKind::Usage)] {
+        let topic = telemetry.topic(kind);
+        topic.applied.add(count);
+        topic.last_event.saw(Instant(1_789_027_199_000));
+        topic.partitions.set(3);
+        topic.assigned_partitions.set(3);
+        (0..3).for_each(|partition| telemetry.partitions.set_lag(kind, partition, count));
+    }
+    telemetry.topic(FactKind::Usage).duplicates.add(17);
+    telemetry.topic(FactKind::Usage).rejected.add(Reason::Decode, 3);
+    telemetry.dead_letters.add(Reason::Decode, 2);
+    telemetry.rebalances.add(1);
+    telemetry.settle_group(GroupProtocol::Consumer, "range");
+    telemetry.accounts.set(14);
+    telemetry.dedup_entries.set(123_456_789);
+    telemetry.tracked_bytes.set(1 << 30);
+    telemetry.history_incomplete.set_flag(false);
+    telemetry.rollover_duration.set(Duration::from_micros(1_500));
+    telemetry.config_last_reload_successful.set_flag(true);
+    telemetry.partitions.stop(2, StopReason::LogTruncated);
+    telemetry
+}
+
+/// Everything published, ready.
+pub fn published() -> Published {
+    let published = Published::new();
+    published.publish(view());
+    published.set_readiness(Readiness::new(Phase::Live, "All partitions have caught up."));
+    published
+}
+
+/// One scrape.
+pub fn scrape(published: Published, telemetry: Telemetry, format: Format) -> String {
+    let exposition = Exposition::new(Arc::new(published), Arc::new(telemetry));
+    exposition.render(format).expect("the catalog keeps to the format")
+}
+
+/// A scrape of the whole fixture, without the families of the process, whose values differ from run to run.
+pub fn stable_scrape(format: Format) -> String {
+    let text = scrape(published(), telemetry(), format);
+    let of_process = |line: &str| line.trim_start_matches("# TYPE ").trim_start_matches("# HELP ").starts_with("process_");
+    text.split_inclusive('\n').filter(|line| !of_process(line.trim_start_matches("# UNIT "))).collect()
+}

@@ -1,0 +1,238 @@
+//! The HTTP surface over a loopback listener: what answers where, with which status, type and sentence.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+use upswell::adapter::http::{self, Reload, State};
+use upswell::domain::calendar::Instant;
+use upswell::domain::facts::{FactKind, Reason};
+use upswell::engine::report::Report;
+use upswell::wire::published::{Published, View};
+use upswell::wire::readiness::{Phase, Readiness};
+use upswell::wire::report::{EventCounts, json};
+use upswell::wire::telemetry::Telemetry;
+
+/// A server on a free port, stopped and joined when dropped.
+struct Server {
+    address: SocketAddr,
+    published: Arc<Published>,
+    telemetry: Arc<Telemetry>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start(reload: Option<mpsc::Sender<Reload>>) -> Server {
+        let (published, telemetry) = (Arc::new(Published::new()), Arc::new(Telemetry::new("subs", "usage")));
+        let state = State { published: Arc::clone(&published), telemetry: Arc::clone(&telemetry), reload };
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket can be set non-blocking");
+        let address = listener.local_addr().expect("a bound address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("a non-blocking socket");
+                http::serve(listener, state, async { stopped.await.unwrap_or(()) }).await;
+            });
+        });
+        Server { address, published, telemetry, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Completes only once the server has returned.
+    fn stop(&mut self) {
+        drop(self.stop.take());
+        self.thread.take().map(JoinHandle::join).transpose().expect("the server does not panic");
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = agent.run(request.body(()).expect("a valid request")).expect("an answer");
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+        let (status, content_type, allow) = (response.status().as_u16(), header("content-type"), header("allow"));
+        assert_eq!(header("cache-control"), "no-store", "{method} {path}");
+        let body = response.into_body().read_to_string().expect("a text");
+        Answer { status, content_type, allow, body }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[])
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Answer {
+    status: u16,
+    content_type: String,
+    allow: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> serde_json::Value {
+        assert_eq!(self.content_type, "application/json", "{}", self.body);
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    fn sentence(&self) -> String {
+        self.json()["error"].as_str().expect("an error").to_owned()
+    }
+}
+
+fn view() -> View {
+    let report = Report {
+        as_of: Instant(1_789_027_200_000),
+        currency: "USD".into(),
+        time_zone: "UTC".into(),
+        mrr: 1_500_000,
+        usage_today: 0,
+        windows: vec![],
+    };
+    View { report, live_partitions: 1, owns_all: true, segment_windows: Arc::new([]) }
+}
+
+#[test]
+fn health_and_metrics_answer_from_the_first_moment() {
+    let server = Server::start(None);
+    let healthy = server.get("/-/healthy");
+    assert_eq!((healthy.status, healthy.body.as_str()), (200, "Upswell is healthy.\n"));
+    let metrics = server.get("/metrics");
+    assert_eq!((metrics.status, metrics.content_type.as_str()), (200, "text/plain; version=0.0.4; charset=utf-8"));
+    assert!(metrics.body.contains("\nupswell_ready 0\n") && !metrics.body.contains("upswell_mrr"), "{}", metrics.body);
+    server.published.publish(view());
+    let metrics = server.ask("GET", "/metrics", &[("Accept", "text/plain;q=0.5"), ("Accept", "application/openmetrics-text")]);
+    assert_eq!(metrics.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(metrics.body.contains("\nupswell_mrr 1.5\n") && metrics.body.ends_with("\n# EOF\n"), "{}", metrics.body);
+}
+
+#[test]
+fn readiness_says_what_is_waited_for() {
+    let server = Server::start(None);
+    server.telemetry.partitions.set_lag(FactKind::Usage, 0, 12);
+    server.published.set_readiness(Readiness::new(Phase::CatchingUp, "12 records are left."));
+    let waiting = server.get("/-/ready");
+    assert_eq!(waiting.status, 503);
+    assert_eq!((&waiting.json()["phase"], &waiting.json()["lag"]["records"]), (&"catching_up".into(), &12.into()));
+    server.published.set_readiness(Readiness::new(Phase::Live, "All partitions have caught up."));
+    let ready = server.get("/-/ready");
+    assert_eq!((ready.status, ready.json()["ready"].as_bool()), (200, Some(true)));
+}
+
+#[test]
+fn the_report_is_that_of_the_published_view() {
+    let server = Server::start(None);
+    let early = server.get("/api/v1/report");
+    assert_eq!(early.status, 503);
+    assert!(early.sentence().contains("/-/ready"), "{}", early.sentence());
+    server.published.publish(view());
+    server.telemetry.topic(FactKind::Usage).rejected.add(Reason::Decode, 2);
+    let report = server.get("/api/v1/report");
+    let events = EventCounts { rejected: [(Reason::Decode, 2)].into(), ..EventCounts::default() };
+    assert_eq!((report.status, report.body), (200, json::render(&view().report, &events)));
+    let csv = server.get("/api/v1/report?format=csv");
+    assert_eq!((csv.status, csv.content_type.as_str()), (200, "text/csv; charset=utf-8; header=present"));
+    assert!(csv.body.contains(",,,events.rejected.decode,2\r\n"), "{}", csv.body);
+    let table = server.get("/api/v1/report?format=table");
+    assert!(table.status == 200 && table.body.starts_with("Revenue in USD as of 2026-09-10T08:00:00Z"), "{}", table.body);
+}
+
+#[test]
+fn errors_are_sentences_that_say_what_to_do() {
+    let server = Server::start(None);
+    for (method, path, status, hint) in [
+        ("GET", "/nowhere", 404, "GET /"),
+        ("GET", "/-/nowhere/%00%ff", 404, "GET /"),
+        ("DELETE", "/metrics", 405, "Allow"),
+        ("GET", "/-/reload", 405, "Allow"),
+        ("GET", "/api/v1/report?format=xml", 400, "json, csv or table"),
+        ("GET", "/api/v1/report?window=last_month", 400, "format only"),
+        ("POST", "/-/reload", 403, "http.enable_reload"),
+        ("PUT", "/-/reload", 403, "SIGHUP"),
+    ] {
+        let answer = server.ask(method, path, &[]);
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
+        assert!(answer.sentence().contains(hint), "{method} {path}: {}", answer.body);
+    }
+    assert_eq!(server.ask("DELETE", "/metrics", &[]).allow, "GET,HEAD");
+    assert_eq!(server.get("/-/reload").allow.split(',').collect::<std::collections::BTreeSet<_>>(), ["POST", "PUT"].into());
+}
+
+#[test]
+fn head_has_the_status_and_no_body() {
+    let server = Server::start(None);
+    for (path, status) in [("/", 200), ("/metrics", 200), ("/-/healthy", 200), ("/-/ready", 503), ("/api/v1/report", 503)] {
+        let answer = server.ask("HEAD", path, &[]);
+        assert_eq!((answer.status, answer.body.as_str()), (status, ""), "{path}");
+    }
+}
+
+#[test]
+fn the_front_page_links_to_everything_there_is() {
+    let server = Server::start(None);
+    let page = server.get("/").body;
+    let links: Vec<_> = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(links.len() >= 5, "{links:?}");
+    for link in links {
+        assert_ne!(server.get(&format!("/{link}")).status, 404, "{link}");
+    }
+}
+
+#[test]
+fn a_reload_answers_with_what_came_of_it() {
+    let (requests, mut received) = mpsc::channel::<Reload>(1);
+    let server = Server::start(Some(requests));
+    let outcomes = [Ok("Reloaded.".to_owned()), Err("Line 3: unknown key; the old configuration stays.".to_owned())];
+    let service = std::thread::spawn(move || {
+        for outcome in outcomes {
+            let request = received.blocking_recv().expect("a request");
+            request.reply.send(outcome).expect("the client waits");
+        }
+    });
+    let done = server.ask("POST", "/-/reload", &[]);
+    assert_eq!((done.status, done.json()["data"].as_str()), (200, Some("Reloaded.")));
+    let refused = server.ask("PUT", "/-/reload", &[]);
+    assert_eq!((refused.status, refused.sentence().as_str()), (500, "Line 3: unknown key; the old configuration stays."));
+    service.join().expect("the service answers");
+    assert_eq!(server.ask("POST", "/-/reload", &[]).status, 503, "nobody receives any more");
+}
+
+#[test]
+fn a_client_that_misbehaves_hurts_nobody_else() {
+    let server = Server::start(None);
+    let mut unfinished = TcpStream::connect(server.address).expect("a connection");
+    unfinished.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: ").expect("sent");
+    let mut huge = TcpStream::connect(server.address).expect("a connection");
+    huge.write_all(format!("GET / HTTP/1.1\r\nHost: x\r\nX-Huge: {}\r\n\r\n", "x".repeat(20_000)).as_bytes()).expect("sent");
+    let mut answer = String::new();
+    huge.read_to_string(&mut answer).expect("an answer and the end of the connection");
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let mut garbage = TcpStream::connect(server.address).expect("a connection");
+    garbage.write_all(b"\x16\x03\x01\x00\xa5 not HTTP\r\n\r\n").expect("sent");
+    let mut answer = Vec::new();
+    garbage.read_to_end(&mut answer).expect("the end of the connection");
+    assert_eq!(server.get("/-/healthy").status, 200);
+}
+
+#[test]
+fn shutdown_ends_idle_connections() {
+    let mut server = Server::start(None);
+    let mut idle = TcpStream::connect(server.address).expect("a connection");
+    idle.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+    let mut first = [0; 15];
+    idle.read_exact(&mut first).expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    server.stop();
+    idle.read_to_end(&mut Vec::new()).expect("the end of the connection");
+    assert!(TcpStream::connect(server.address).is_err(), "nobody listens any more");
+}
