@@ -138,9 +138,11 @@ impl Board {
         self.live.store(true, SeqCst);
     }
 
-    /// Stops intake for good. The first reason stays: what follows is a consequence. `true` if this was the first.
-    pub fn stop(&self, reason: StopReason, detail: String) -> bool {
-        self.stopped.set(Stopped { reason, detail }).is_ok()
+    /// Stops intake for good, and says so in the log. The first reason stays: what follows is a consequence.
+    pub fn stop(&self, reason: StopReason, detail: String) {
+        if self.stopped.set(Stopped { reason, detail: detail.clone() }).is_ok() {
+            tracing::error!(partition = self.partition, reason = reason.as_str(), detail, "intake of a partition has stopped");
+        }
     }
 
     pub fn stopped(&self) -> Option<&Stopped> {
@@ -203,8 +205,8 @@ mod tests {
     #[test]
     fn the_first_stop_stays_and_a_stall_passes() {
         let board = Board::new(0);
-        assert!(board.stop(StopReason::LogTruncated, "first".into()));
-        assert!(!board.stop(StopReason::MisplacedCustomer, "second".into()));
+        board.stop(StopReason::LogTruncated, "first".into());
+        board.stop(StopReason::MisplacedCustomer, "second".into());
         assert_eq!(board.stopped(), Some(&Stopped { reason: StopReason::LogTruncated, detail: "first".into() }));
         board.set_stall(Some(Stall::Broker("away".into())));
         assert_eq!(board.stall(), Some(Stall::Broker("away".into())));

@@ -38,6 +38,21 @@ pub enum Misplaced {
     TopicsDisagree,
 }
 
+impl Misplaced {
+    /// A sentence about a customer met in `partition`. It names no customer: readiness may be read by anybody.
+    pub fn sentence(self, partition: i32) -> String {
+        let found = match self {
+            Misplaced::Elsewhere(other) => format!("a customer's events lie in partition {partition} and in partition {other}"),
+            Misplaced::TopicsDisagree => "one topic is keyed by murmur2 and the other by CRC32".to_owned(),
+        };
+        format!(
+            "{found}, so no figure can be relied on. Key every record by its customer_id, set partitioner=murmur2_random in \
+             producers based on librdkafka (Java's place keys so by default), copy the history through such a producer to new \
+             topics, and point kafka.topics at those."
+        )
+    }
+}
+
 /// Whether a shard holds a customer; asked from other workers' threads.
 pub type Holds = Box<dyn Fn(&str) -> bool + Send + Sync>;
 

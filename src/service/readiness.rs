@@ -7,14 +7,10 @@ use super::board::{Board, KINDS, Stall};
 use crate::wire::readiness::{Phase, Readiness};
 use std::sync::Arc;
 
-/// Everything readiness depends on.
+/// Everything readiness depends on once the group has been joined.
 pub struct Standing<'s> {
-    /// The service is ending.
-    pub ending: bool,
     /// Why the whole intake has stopped, in a sentence.
     pub halted: Option<&'s str>,
-    /// Where the start stands; `None` once the group has been joined.
-    pub start: Option<&'s Readiness>,
     /// Whether the group has assigned partitions (maybe none) since the last time it took all away.
     pub assigned: bool,
     /// The latest trouble of the client, in a sentence; shown while it can explain the wait.
@@ -29,11 +25,7 @@ pub struct Standing<'s> {
 
 /// The phase, and a sentence for the person who waits.
 pub fn assess(standing: &Standing) -> Readiness {
-    if standing.ending {
-        return Readiness::new(Phase::ShuttingDown, "The service is draining and about to exit.");
-    }
     stopped(standing)
-        .or_else(|| standing.start.cloned())
         .or_else(|| unassigned(standing))
         .or_else(|| stalled(standing.boards))
         .or_else(|| catching_up(standing))
@@ -120,15 +112,14 @@ mod tests {
     }
 
     fn standing(boards: &[Arc<Board>]) -> Standing<'_> {
-        let (halted, start, trouble) = (None, None, None);
-        Standing { ending: false, halted, start, assigned: true, trouble, unpaired: &[], boards, published: true }
+        let (halted, trouble) = (None, None);
+        Standing { halted, assigned: true, trouble, unpaired: &[], boards, published: true }
     }
 
     #[test]
     fn the_worst_is_named_first() {
-        let waiting = Readiness::new(Phase::WaitingForBrokers, "No broker answers.");
         let live = [live_board(0), live_board(1)];
-        let stopped = [live_board(0), with(|board| drop(board.stop(StopReason::LogTruncated, "run --rebuild.".into())))];
+        let stopped = [live_board(0), with(|board| board.stop(StopReason::LogTruncated, "run --rebuild.".into()))];
         let stall = |stall: Stall| [with(move |board| board.set_stall(Some(stall.clone())))];
         let registry = stall(Stall::Registry("the registry is away.".into()));
         let letters = stall(Stall::DeadLetters("10,000 letters.".into()));
@@ -152,14 +143,9 @@ mod tests {
                 Phase::WaitingForAssignment,
                 "not authorized.",
             ),
-            (
-                Standing { start: Some(&waiting), assigned: false, ..standing(&[]) },
-                Phase::WaitingForBrokers,
-                "No broker answers.",
-            ),
+            (Standing { assigned: false, ..standing(&[]) }, Phase::WaitingForBrokers, "No broker answers."),
             (standing(&stopped), Phase::Stopped, "Partition 7 has stopped: run --rebuild."),
-            (Standing { halted: Some("Mixed."), start: Some(&waiting), ..standing(&stopped) }, Phase::Stopped, "Mixed."),
-            (Standing { ending: true, halted: Some("Mixed."), ..standing(&live) }, Phase::ShuttingDown, "draining"),
+            (Standing { halted: Some("Mixed."), ..standing(&stopped) }, Phase::Stopped, "Mixed."),
         ];
         for (standing, phase, text) in table {
             let got = assess(&standing);

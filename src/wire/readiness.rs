@@ -80,9 +80,6 @@ impl Readiness {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
 /// The body of `/-/ready`: phase, sentence, lag of every assigned partition, partitions whose intake has stopped.
 pub fn document(readiness: &Readiness, telemetry: &Telemetry) -> Value {
     let lags = telemetry.partitions.lags();

@@ -8,9 +8,9 @@
 //! Guaranteed: readers never need the polling thread, so waiting for them cannot deadlock; no record of a revoked partition
 //! comes out of a source made after it. Not guaranteed: that a commit arrives; committed offsets are for lag tools only.
 
+use super::client;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rdkafka::ClientContext;
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
@@ -34,8 +34,9 @@ pub type Place = (String, i32);
 pub enum GroupEvent {
     /// Further partitions are ours; with the eager protocol, after all others were revoked. May be empty.
     Assigned(Vec<Source>),
-    /// These partitions are no longer ours. Drop their sources, then `released`: the group waits for it.
-    Revoked { places: Vec<Place>, released: Sender<()> },
+    /// These partitions are no longer ours. Drop their sources, then `released`: the group waits for it. `rejoining` if the member
+    /// has nothing now and is going to be assigned anew.
+    Revoked { places: Vec<Place>, rejoining: bool, released: Sender<()> },
     /// The client is in trouble and goes on trying: a sentence.
     Troubled(String),
     /// The client is dead for good: a sentence.
@@ -87,6 +88,17 @@ impl Group {
         }
     }
 
+    /// The source of an assigned partition once more, from its beginning; the one before must have been dropped.
+    pub fn again(&self, topic: &str, partition: i32) -> Option<Source> {
+        let consumer = self.consumer.upgrade()?;
+        let source = Source::split(consumer.clone(), topic, partition)?;
+        if let Err(error) = consumer.seek(topic, partition, Offset::Beginning, Duration::ZERO) {
+            tracing::warn!(topic, partition, %error, "could not go back to the beginning of a partition");
+            return None;
+        }
+        Some(source)
+    }
+
     /// Leaves the group, so that others take over at once. All sources must have been dropped. `false` if the broker did not let
     /// go within `deadline`; the thread then ends by itself or with the process.
     pub fn leave(self, deadline: Duration) -> bool {
@@ -124,8 +136,10 @@ struct Member {
 
 impl ClientContext for Member {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        DefaultClientContext.log(level, facility, message);
+        client::log(level, facility, message);
     }
+
+    fn stats_raw(&self, _: &[u8]) {}
 }
 
 impl ConsumerContext for Member {
@@ -160,22 +174,19 @@ impl Member {
 
     /// `None` only while the consumer is being closed, when nothing is assigned any more.
     fn split(&self, topic: &str, partition: i32) -> Option<Source> {
-        let consumer = self.consumer.get()?.upgrade()?;
-        let queue = consumer.split_partition_queue(topic, partition)?;
-        Some(Source { topic: topic.to_owned(), partition, queue, consumer })
+        Source::split(self.consumer.get()?.upgrade()?, topic, partition)
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
         let places = list.elements().iter().map(|place| (place.topic().to_owned(), place.partition())).collect();
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let rejoining = !cooperative || consumer.assignment_lost();
         let (released, wait) = bounded(0);
-        let _ = self.events.send(GroupEvent::Revoked { places, released });
+        let _ = self.events.send(GroupEvent::Revoked { places, rejoining, released });
         if wait.recv_timeout(RELEASE_DEADLINE) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
             tracing::warn!("revoked partitions were not released in time; the group goes on without waiting");
         }
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
-            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
-        }
+        if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
     }
 }
 
@@ -199,6 +210,11 @@ pub enum Offer<'s> {
 }
 
 impl Source {
+    fn split(consumer: Arc<BaseConsumer<Member>>, topic: &str, partition: i32) -> Option<Source> {
+        let queue = consumer.split_partition_queue(topic, partition)?;
+        Some(Source { topic: topic.to_owned(), partition, queue, consumer })
+    }
+
     /// The next record, without waiting. It pins the buffer it was fetched in: use it at once.
     pub fn poll(&self) -> Offer<'_> {
         match self.queue.poll(Duration::ZERO) {
