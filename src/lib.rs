@@ -4,6 +4,8 @@
 //! around that talks to Kafka, disk, HTTP and people. Imports point inwards: adapter -> wire -> engine -> domain.
 
 pub mod adapter;
+pub mod cli;
+pub mod command;
 pub mod config;
 pub mod demo;
 pub mod domain;

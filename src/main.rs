@@ -1,1 +1,5 @@
-fn main() {}
+//! The `upswell` program.
+
+fn main() -> std::process::ExitCode {
+    upswell::cli::main()
+}

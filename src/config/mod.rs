@@ -4,6 +4,7 @@
 //! at once, each with its place and a sentence that says what to do. Everything but `kafka.brokers` has a default, and a replay
 //! needs no brokers either. Secrets are held in [`Secret`], which prints as `<secret>` wherever it goes.
 
+mod clients;
 mod effective;
 mod fault;
 mod keys;

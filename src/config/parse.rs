@@ -13,6 +13,7 @@ use std::path::Path;
 
 /// Reads the whole configuration. `found` are the faults of its form; all faults are reported together.
 pub fn parse(raw: &RawConfig, base: &Path, purpose: Purpose, found: Vec<Fault>) -> Result<Config, Faults> {
+    let of_form = found.len();
     let mut reader = Reader { raw, base, read_secrets: purpose == Purpose::Service, faults: found };
     let kafka = kafka(&mut reader, purpose);
     let schema_registry = schema_registry(&mut reader);
@@ -25,6 +26,9 @@ pub fn parse(raw: &RawConfig, base: &Path, purpose: Purpose, found: Vec<Fault>) 
     let http = http(&mut reader);
     let memory = reader.value("limits.memory", Memory::Share(80), Memory::parse);
     not_yet(&mut reader);
+    if !raw.readable {
+        reader.faults.truncate(of_form);
+    }
     let config = Config { kafka, schema_registry, revenue, segment_windows, checkpoint, http, memory };
     Faults::or(reader.faults, config)
 }
@@ -34,16 +38,21 @@ fn kafka(reader: &mut Reader, purpose: Purpose) -> Kafka {
     if brokers.is_empty() && reader.raw.get("kafka.brokers").is_none() && purpose == Purpose::Service {
         reader.fault("kafka.brokers", "this is missing; write the brokers to connect to first, such as \"localhost:9092\"");
     }
-    let instance_id = reader.optional("kafka.instance_id");
-    Kafka {
+    let (properties, places) = properties(reader);
+    let kafka = Kafka {
         brokers,
         group_id: reader.filled("kafka.group_id", "upswell"),
         topics: topics(reader),
         group_protocol: reader.value("kafka.group_protocol", GroupProtocol::Auto, group_protocol),
-        instance_id,
+        instance_id: reader.optional("kafka.instance_id"),
         accept_truncated_log: reader.flag("kafka.accept_truncated_log"),
-        properties: properties(reader),
+        properties,
+    };
+    if reader.read_secrets {
+        let whole = reader.raw.place("kafka.properties");
+        reader.faults.extend(kafka.property_faults(&places, &whole));
     }
+    kafka
 }
 
 /// The brokers by comma, from one text or a list.
@@ -113,24 +122,23 @@ fn group_protocol(text: &str) -> Result<GroupProtocol, String> {
         .ok_or_else(|| format!("{text:?} is no group protocol; use auto, consumer (KIP-848) or classic"))
 }
 
-/// `kafka.properties` and those from files, none of them ours and none given twice.
-fn properties(reader: &mut Reader) -> BTreeMap<String, Secret> {
+/// `kafka.properties` and those from files, none of them ours and none given twice, with the places of their names.
+fn properties(reader: &mut Reader) -> (BTreeMap<String, Secret>, BTreeMap<String, Place>) {
     const FILES: &str = "kafka.properties_files";
-    let mut properties = BTreeMap::new();
+    let (mut properties, mut places) = (BTreeMap::new(), BTreeMap::new());
     for (place, name, value) in foreign(reader, "kafka.properties") {
-        if value.contains('\0') {
-            reader.fault_at(&place, "kafka.properties", format!("{name} holds a NUL character; remove it"));
-        }
+        places.insert(name.clone(), place);
         properties.insert(name, Secret::new(value, None));
     }
     for (place, name, file) in foreign(reader, FILES) {
-        if properties.contains_key(&name) {
+        if places.contains_key(&name) {
             reader.fault_at(&place, FILES, format!("{name} is set in kafka.properties too; remove one of them"));
         } else if let Some(secret) = reader.secret_file(&place, FILES, &file) {
+            places.insert(name.clone(), place);
             properties.insert(name, secret);
         }
     }
-    properties
+    (properties, places)
 }
 
 /// The entries of a mapping of properties, without those that Upswell owns: each of them is a fault.
@@ -139,8 +147,8 @@ fn foreign(reader: &mut Reader, path: &str) -> Vec<(Place, String, String)> {
     for (place, name, value) in reader.names(path) {
         match owned(&name) {
             Some(message) => reader.fault_at(&place, path, message),
-            None if name.is_empty() || name.contains('\0') => {
-                reader.fault_at(&place, path, "a property has no usable name; write one")
+            None if [&name, &value].iter().any(|text| text.contains('\0')) => {
+                reader.fault_at(&place, path, "this property holds a NUL character; remove it")
             }
             None => kept.push((place, name, value)),
         }

@@ -11,8 +11,6 @@ const OWNED: &[(&str, &str)] = &[
     ("group.protocol.type", "set kafka.group_protocol"),
     ("group.remote.assignor", "set kafka.group_protocol; both topics must go to the same owner, which only range does"),
     ("partition.assignment.strategy", "set kafka.group_protocol; both topics must go to the same owner, which only range does"),
-    ("session.timeout.ms", "set kafka.group_protocol; the broker decides with consumer, and classic has 10 s"),
-    ("heartbeat.interval.ms", "set kafka.group_protocol; the broker decides with consumer, and classic has 3 s"),
     ("auto.offset.reset", "see kafka.accept_truncated_log; a gap in the log is never skipped"),
     ("enable.auto.commit", "remove it; positions are Upswell's own"),
     ("auto.commit.enable", "remove it; positions are Upswell's own"),

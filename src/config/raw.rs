@@ -20,6 +20,8 @@ pub struct RawConfig {
     /// Where sections stand, by dotted path.
     sections: BTreeMap<String, Place>,
     start: Place,
+    /// Whether the text was YAML: if not, nothing is known to be missing.
+    pub readable: bool,
     /// Variables that look like ours and name no key.
     pub warnings: Vec<String>,
 }
@@ -30,8 +32,12 @@ impl RawConfig {
         let source: Arc<str> = Arc::from(source);
         let (root, mut faults) = yaml::parse(text, &source);
         let start = Place::start_of(&source);
-        let mut raw = RawConfig { settings: BTreeMap::new(), sections: BTreeMap::new(), start, warnings: Vec::new() };
-        raw.section("", root, &mut faults);
+        let mut raw =
+            RawConfig { settings: BTreeMap::new(), sections: BTreeMap::new(), start, readable: true, warnings: Vec::new() };
+        match root {
+            Some(root) => raw.section("", root, &mut faults),
+            None => raw.readable = false,
+        }
         raw.overlay(variables, &mut faults);
         (raw, faults)
     }
@@ -154,7 +160,7 @@ fn from_variable(key: &Key, variable: &str, value: &str, faults: &mut Vec<Fault>
         Form::Names | Form::Tree => {
             let (node, found) = yaml::parse(value, &place.source);
             faults.extend(found);
-            node
+            node.unwrap_or(Node { place: place.clone(), value: Value::Null })
         }
     }
 }

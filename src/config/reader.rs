@@ -70,12 +70,12 @@ impl Reader<'_> {
         })
     }
 
-    /// The items of a list with their places; `None` where it is not set.
+    /// The items of a list with their places; `None` where it is not set, or holds what was found to be no name.
     pub fn list(&self, path: &str) -> Option<Vec<(Place, String)>> {
         let Value::List(items) = &self.raw.get(path)?.value else {
             return None;
         };
-        Some(items.iter().filter_map(|item| item.as_text().map(|text| (item.place.clone(), text.to_owned()))).collect())
+        items.iter().map(|item| item.as_text().map(|text| (item.place.clone(), text.to_owned()))).collect()
     }
 
     /// The names and values of a mapping, with the places of the names; one that is no single value is a fault.

@@ -7,6 +7,7 @@ use super::units::{Millis, rate_micros};
 use super::yaml::{self, Entry, Node, Value};
 use crate::domain::calendar::{Day, Zone};
 use crate::domain::currency::{Currency, ExchangeRates, RateTable};
+use crate::domain::frame::MAX_WINDOWS;
 use crate::domain::window::Window;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,7 +88,11 @@ fn windows(reader: &mut Reader) -> Vec<Window> {
     if items.is_empty() {
         reader.fault(PATH, format!("no window is named; {WINDOW_NAMES}"));
     }
-    distinct(reader, PATH, items, window).into_iter().map(|(_, window)| window).collect()
+    let windows: Vec<_> = distinct(reader, PATH, items, window).into_iter().map(|(_, window)| window).collect();
+    if windows.len() > MAX_WINDOWS {
+        reader.fault(PATH, format!("{} windows are named; name at most {MAX_WINDOWS}", windows.len()));
+    }
+    windows
 }
 
 fn dimensions(reader: &mut Reader) -> Vec<String> {
@@ -157,9 +162,8 @@ fn exchange_rates(reader: &mut Reader, reporting: Currency) -> (Tables, Option<P
         }
     };
     let (node, faults) = yaml::parse(&text, &Arc::from(file.display().to_string()));
-    let sound = faults.is_empty();
     reader.faults.extend(faults.into_iter().map(|fault| Fault { key: RATES_FILE.to_owned(), ..fault }));
-    let tables = if sound { RateReader { reader, key: RATES_FILE, reporting }.tables(&node) } else { Tables::new() };
+    let tables = node.map(|node| RateReader { reader, key: RATES_FILE, reporting }.tables(&node)).unwrap_or_default();
     (tables, Some(file))
 }
 

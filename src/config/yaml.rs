@@ -61,18 +61,21 @@ impl Value {
     }
 }
 
-/// Reads the one document of `text`, and every fault of its form. An empty text is `Null`.
-pub fn parse(text: &str, source: &Arc<str>) -> (Node, Vec<Fault>) {
+/// Reads the one document of `text`, and every fault of its form. An empty text is `Null`; one that is no YAML is nothing.
+pub fn parse(text: &str, source: &Arc<str>) -> (Option<Node>, Vec<Fault>) {
     let limits = options! { emit_comments: false, flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
     let parser = Parser::new_from_str_with_options(text, limits);
     let mut builder = Builder { source, anchors: HashMap::new(), nodes: 0, faults: Vec::new() };
     let start = Place::start_of(source);
     let mut events = parser.map(|event| event.map_err(|error| broken(source, &error)));
-    let node = builder.document(&mut events).unwrap_or_else(|fault| {
-        builder.faults.push(fault);
-        None
-    });
-    (node.unwrap_or(Node { place: start, value: Value::Null }), builder.faults)
+    let node = match builder.document(&mut events) {
+        Ok(root) => Some(root.unwrap_or(Node { place: start, value: Value::Null })),
+        Err(fault) => {
+            builder.faults.push(fault);
+            None
+        }
+    };
+    (node, builder.faults)
 }
 
 fn broken(source: &Arc<str>, error: &ScanError) -> Fault {
@@ -213,7 +216,7 @@ mod tests {
 
     fn read(text: &str) -> (String, Vec<String>) {
         let (node, faults) = parse(text, &Arc::from("f"));
-        (flat(&node), faults.iter().map(Fault::to_string).collect())
+        (node.as_ref().map_or("nothing".to_owned(), flat), faults.iter().map(Fault::to_string).collect())
     }
 
     #[test]
@@ -242,8 +245,12 @@ mod tests {
                 ],
             ),
             ("[a]: b\nc: d\n", "{c: d}", vec!["f:1:1: a key is a name, not a list"]),
-            ("a: b\n---\nc: d\n", "~", vec!["f:3:1: a second document begins here; remove it, a configuration is one document"]),
-            ("a: &x [*x]\n", "~", vec!["f:1:8: this alias stands inside its own anchor"]),
+            (
+                "a: b\n---\nc: d\n",
+                "nothing",
+                vec!["f:3:1: a second document begins here; remove it, a configuration is one document"],
+            ),
+            ("a: &x [*x]\n", "nothing", vec!["f:1:8: this alias stands inside its own anchor"]),
         ] {
             let faults = faults.into_iter().map(str::to_owned).collect();
             assert_eq!(read(text), (tree.to_owned(), faults), "{text}");
@@ -252,7 +259,7 @@ mod tests {
 
     #[test]
     fn text_that_is_no_yaml_is_one_fault() {
-        for (text, place) in [("a: [b\n", "f:2:1"), ("a: 'b\n", "f:1:4"), ("a: b\n c: d\n", "f:2:3"), ("a: *b\n", "f:1:4")] {
+        for (text, place) in [("a: [b\n", "f:1:4"), ("a: 'b\n", "f:1:4"), ("a: b\n c: d\n", "f:2:3"), ("a: *b\n", "f:1:4")] {
             let (_, faults) = read(text);
             assert_eq!(faults.len(), 1, "{text}");
             assert!(faults[0].starts_with(&format!("{place}: this is not YAML: ")), "{faults:?}");

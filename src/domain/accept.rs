@@ -103,6 +103,13 @@ pub fn mrr(unit_amount: i64, quantity: i64, discount: i64, interval: Interval, i
     half_even(per_invoice * times, over * i128::from(interval_count)).max(0)
 }
 
+/// Why an item by itself is rejected, the first reason in order; a decoder that meets more items than are accepted keeps those
+/// that matter for the reason of the whole event.
+pub fn item_reason(raw: &RawItem) -> Option<Reason> {
+    let checks = item_ids(raw).map(drop).and(item_quantity(raw).map(drop)).and(item_mrr(raw).map(drop));
+    checks.and(item_interval(raw).map(drop)).err().map(|rejection| rejection.reason)
+}
+
 fn missing(reason: Reason, field: &str) -> Rejection {
     Rejection::new(reason, format!("{field} is missing"))
 }

@@ -1,0 +1,104 @@
+//! The command line: its commands and options, the log, and the exit code.
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure at run time, 2 usage,
+//! 78 configuration.
+
+use crate::command::{Failure, check, no_color, replay, say, schema};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Live revenue truth from billing event streams.
+///
+/// Upswell reads Avro billing events from Kafka and keeps exact revenue figures: recurring revenue, expansion by motion, churn, net and
+/// gross revenue retention, per window and segment, as Prometheus gauges.
+#[derive(Debug, Parser)]
+#[command(name = "upswell", version, arg_required_else_help = true, term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Form of the log on standard error: lines for people, or a JSON object a line
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT", display_order = 900)]
+    log_format: LogFormat,
+    /// Least level to log
+    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info, value_name = "LEVEL", display_order = 901)]
+    log_level: LogLevel,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 success, 1 failure at run time, 2 usage, 78 configuration.
+Environment: UPSWELL_<KEY> overrides a key of the configuration (UPSWELL_KAFKA_BROKERS is kafka.brokers), NO_COLOR turns colour off.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compute the report from Avro container files, without a broker
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::Args),
+    /// Validate a configuration and print it as it takes effect, secrets hidden
+    Check(check::Args),
+    /// Print the Avro schemas that events are read with
+    Schema(schema::Args),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.log_format, cli.log_level);
+    let result = match &cli.command {
+        Command::Replay(args) => replay::execute(args),
+        Command::Check(args) => check::execute(args),
+        Command::Schema(args) => schema::execute(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure, cli.log_format);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Says why the program ends: to people as lines, else as a line of the log.
+fn report(failure: &Failure, format: LogFormat) {
+    match format {
+        LogFormat::Text => say(&format!("error: {failure}")),
+        LogFormat::Json => tracing::error!("{failure}"),
+    }
+}
+
+/// Logs to standard error. Libraries are heard from the level of warnings on, or at `trace`.
+fn start_log(format: LogFormat, level: LogLevel) {
+    let filter = match level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "warn,upswell=info",
+        LogLevel::Debug => "warn,upswell=debug",
+        LogLevel::Trace => "trace",
+    };
+    let color = std::io::stderr().is_terminal() && no_color().is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(color)
+        .log_internal_errors(false);
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}
