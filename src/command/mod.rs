@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod replay;
+pub mod run;
 pub mod schema;
 
 use crate::config::Faults;
