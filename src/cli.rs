@@ -3,7 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure at run time, 2 usage,
 //! 78 configuration.
 
-use crate::command::{Failure, check, generate, no_color, replay, say, schema};
+use crate::command::{Failure, check, generate, no_color, replay, run, say, schema};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -32,6 +32,8 @@ Environment: UPSWELL_<KEY> overrides a key of the configuration (UPSWELL_KAFKA_B
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service: Kafka in, /metrics and the API out
+    Run(run::Args),
     /// Compute the report from Avro container files, without a broker
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::Args),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.log_format, cli.log_level);
     let result = match &cli.command {
+        Command::Run(args) => run::execute(args),
         Command::Replay(args) => replay::execute(args),
         Command::Generate(args) => generate::execute(args),
         Command::Check(args) => check::execute(args),

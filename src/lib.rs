@@ -10,4 +10,5 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod engine;
+pub mod service;
 pub mod wire;

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod generate;
 pub mod replay;
+pub mod run;
 pub mod schema;
 
 use crate::config::Faults;

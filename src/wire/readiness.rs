@@ -16,6 +16,8 @@ pub enum Phase {
     WaitingForTopics,
     /// The schema registry is away: records that need a schema wait.
     WaitingForRegistry,
+    /// The dead-letter topic does not take letters fast enough, or not at all: applying waits for it.
+    WaitingForDeadLetters,
     /// The group has not assigned partitions yet.
     WaitingForAssignment,
     /// Reading up to the ends seen at assignment.
@@ -30,11 +32,12 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in the order of a start.
-    pub const ALL: [Phase; 9] = [
+    pub const ALL: [Phase; 10] = [
         Phase::Starting,
         Phase::WaitingForBrokers,
         Phase::WaitingForTopics,
         Phase::WaitingForRegistry,
+        Phase::WaitingForDeadLetters,
         Phase::WaitingForAssignment,
         Phase::CatchingUp,
         Phase::Live,
@@ -49,6 +52,7 @@ impl Phase {
             Phase::WaitingForBrokers => "waiting_for_brokers",
             Phase::WaitingForTopics => "waiting_for_topics",
             Phase::WaitingForRegistry => "waiting_for_registry",
+            Phase::WaitingForDeadLetters => "waiting_for_dead_letters",
             Phase::WaitingForAssignment => "waiting_for_assignment",
             Phase::CatchingUp => "catching_up",
             Phase::Live => "live",

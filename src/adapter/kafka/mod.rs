@@ -5,7 +5,9 @@
 //! records to the dead-letter topic. Every client is built from one [`Settings`], so what Upswell owns (offsets, isolation,
 //! assignment) is written down once and cannot be overridden by a passed-through property.
 
+pub mod bounds;
 pub mod client;
+pub mod consumer;
 pub mod describe;
 pub mod settings;
 

@@ -1,0 +1,65 @@
+//! Where logs begin and end, and how many partitions a topic has: asked while the service runs.
+//!
+//! The client is one of its own, without a group: on the consumer's connection every question would wait behind a fetch that the
+//! broker holds until there are records. An end is the last stable offset (the client reads committed records only), so a
+//! transaction that was aborted or is still open never lies before it unread. One request asks for all partitions of a broker.
+
+use super::client::LoggingContext;
+use super::settings::Settings;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// How long one question may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client that only asks.
+pub struct Bounds(BaseConsumer<LoggingContext>);
+
+/// Which end of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The first offset that is still there.
+    Start,
+    /// The offset after the last record that can be read.
+    End,
+}
+
+impl Bounds {
+    pub fn new(settings: &Settings) -> KafkaResult<Bounds> {
+        Ok(Bounds(settings.probe().create_with_context(LoggingContext::default())?))
+    }
+
+    /// One bound of each partition, in the order asked; `None` where its broker did not say.
+    pub fn of(&self, places: &[(&str, i32)], bound: Bound) -> KafkaResult<Vec<Option<i64>>> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = match bound {
+            Bound::Start => Offset::Beginning,
+            Bound::End => Offset::End,
+        };
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for (topic, partition) in places {
+            list.add_partition_offset(topic, *partition, asked)?;
+        }
+        let answers = self.0.offsets_for_times(list, TIMEOUT)?;
+        let answer = |(topic, partition): &(&str, i32)| match answers.find_partition(topic, *partition)?.offset() {
+            Offset::Offset(offset) if offset >= 0 => Some(offset),
+            _ => None,
+        };
+        Ok(places.iter().map(answer).collect())
+    }
+
+    /// Number of partitions of a topic as the cluster says now.
+    pub fn partitions(&self, topic: &str) -> KafkaResult<usize> {
+        let metadata = self.0.fetch_metadata(Some(topic), TIMEOUT)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        match found.map(|found| (found.error(), found.partitions().len())) {
+            Some((None, count)) => Ok(count),
+            Some((Some(error), _)) => Err(KafkaError::MetadataFetch(error.into())),
+            None => Err(KafkaError::Subscription(format!("the cluster said nothing about {topic}"))),
+        }
+    }
+}

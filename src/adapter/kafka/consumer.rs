@@ -1,0 +1,241 @@
+//! One member of the consumer group: partitions come and go, and each assigned partition is a queue of its own.
+//!
+//! A thread of its own polls the member, for events only; records wait in the partitions' queues until a worker takes them, and
+//! a queue nobody reads stops being filled, which is the backpressure. Partitions are assigned with explicit offsets in one
+//! call, so no committed offset can ever decide where reading starts, and a queue is split off before its partition is fetched,
+//! so no record can surface anywhere else. Revocation waits until every reader has let go, or for [`RELEASE_DEADLINE`].
+//!
+//! Guaranteed: readers never need the polling thread, so waiting for them cannot deadlock; no record of a revoked partition
+//! comes out of a source made after it. Not guaranteed: that a commit arrives; committed offsets are for lag tools only.
+
+use super::client;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaRespErr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+/// How long a revocation waits for the readers of the partitions.
+pub const RELEASE_DEADLINE: Duration = Duration::from_secs(20);
+/// How often the polling thread looks whether it is to leave.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A topic's partition.
+pub type Place = (String, i32);
+
+/// What happens to the membership. Events arrive in order.
+pub enum GroupEvent {
+    /// Further partitions are ours; with the eager protocol, after all others were revoked. May be empty.
+    Assigned(Vec<Source>),
+    /// These partitions are no longer ours. Drop their sources, then `released`: the group waits for it. `rejoining` if the member
+    /// has nothing now and is going to be assigned anew.
+    Revoked { places: Vec<Place>, rejoining: bool, released: Sender<()> },
+    /// The client is in trouble and goes on trying: a sentence.
+    Troubled(String),
+    /// The client is dead for good: a sentence.
+    Died(String),
+}
+
+/// The membership. Dropped without [`Group::leave`], the group notices only by the session timeout.
+pub struct Group {
+    consumer: Weak<BaseConsumer<Member>>,
+    leaving: Arc<AtomicBool>,
+    left: Receiver<()>,
+}
+
+impl Group {
+    /// Joins the group that `config` names, for these topics; partitions start at their beginning. `config` holds everything but
+    /// offsets: no auto commit, no reset policy but `error`.
+    pub fn join(config: &ClientConfig, topics: &[&str], events: Sender<GroupEvent>) -> KafkaResult<Group> {
+        let member = Member { events, consumer: OnceLock::new() };
+        let consumer: Arc<BaseConsumer<Member>> = Arc::new(config.create_with_context(member)?);
+        let own = Arc::downgrade(&consumer);
+        consumer.context().consumer.get_or_init(|| own.clone());
+        consumer.subscribe(topics)?;
+        let leaving = Arc::new(AtomicBool::new(false));
+        let (done, left) = bounded(0);
+        let stop = leaving.clone();
+        let poll = move || {
+            poll_events(&consumer, &stop);
+            drop(consumer);
+            drop(done);
+        };
+        let spawned = std::thread::Builder::new().name("kafka-group".into()).spawn(poll);
+        spawned.map_err(|error| KafkaError::ClientCreation(format!("start the polling thread: {error}")))?;
+        Ok(Group { consumer: own, leaving, left })
+    }
+
+    /// Commits next offsets for lag tools, without waiting; failures are logged and otherwise harmless.
+    pub fn commit<'p>(&self, positions: impl IntoIterator<Item = (&'p str, i32, i64)>) {
+        let Some(consumer) = self.consumer.upgrade() else { return };
+        let mut list = TopicPartitionList::new();
+        for (topic, partition, next) in positions {
+            if let Err(error) = list.add_partition_offset(topic, partition, Offset::Offset(next)) {
+                tracing::warn!(topic, partition, next, %error, "could not note an offset to commit");
+            }
+        }
+        if list.count() > 0
+            && let Err(error) = consumer.commit(&list, CommitMode::Async)
+        {
+            tracing::debug!(%error, "offsets were not committed; they are for lag tools only");
+        }
+    }
+
+    /// The source of an assigned partition once more, from its beginning; the one before must have been dropped.
+    pub fn again(&self, topic: &str, partition: i32) -> Option<Source> {
+        let consumer = self.consumer.upgrade()?;
+        let source = Source::split(consumer.clone(), topic, partition)?;
+        if let Err(error) = consumer.seek(topic, partition, Offset::Beginning, Duration::ZERO) {
+            tracing::warn!(topic, partition, %error, "could not go back to the beginning of a partition");
+            return None;
+        }
+        Some(source)
+    }
+
+    /// Leaves the group, so that others take over at once. All sources must have been dropped. `false` if the broker did not let
+    /// go within `deadline`; the thread then ends by itself or with the process.
+    pub fn leave(self, deadline: Duration) -> bool {
+        self.leaving.store(true, Relaxed);
+        matches!(self.left.recv_timeout(deadline), Err(crossbeam_channel::RecvTimeoutError::Disconnected))
+    }
+}
+
+fn poll_events(consumer: &BaseConsumer<Member>, leaving: &AtomicBool) {
+    let events = &consumer.context().events;
+    while !leaving.load(Relaxed) {
+        match consumer.poll(POLL) {
+            None => {}
+            Some(Ok(record)) => {
+                // Cannot happen: every assigned partition was split off before it was fetched. Losing it silently would be worse.
+                let _ = events.send(GroupEvent::Died(format!("a record surfaced outside its partition's queue: {record:?}")));
+            }
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                let reason = consumer.client().fatal_error().map_or_else(|| code.to_string(), |(_, reason)| reason);
+                let _ = events.send(GroupEvent::Died(format!("the Kafka client failed for good: {reason}")));
+            }
+            Some(Err(error)) => {
+                let _ = events.send(GroupEvent::Troubled(error.to_string()));
+            }
+        }
+    }
+}
+
+/// The callbacks of the member; they run on the polling thread.
+struct Member {
+    events: Sender<GroupEvent>,
+    /// The consumer itself, to split queues from; weak, or it would never be dropped.
+    consumer: OnceLock<Weak<BaseConsumer<Member>>>,
+}
+
+impl ClientContext for Member {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+}
+
+impl ConsumerContext for Member {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let done = match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
+            _ => self.revoke(consumer, list),
+        };
+        if let Err(error) = done {
+            let _ = self.events.send(GroupEvent::Died(format!("the assignment could not be taken over: {error}")));
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "offsets were not committed; they are for lag tools only");
+        }
+    }
+}
+
+impl Member {
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
+        list.set_all_offsets(Offset::Beginning)?;
+        let sources = list.elements().iter().filter_map(|place| self.split(place.topic(), place.partition())).collect::<Vec<_>>();
+        match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_assign(list)?,
+            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(list)?,
+        }
+        let _ = self.events.send(GroupEvent::Assigned(sources));
+        Ok(())
+    }
+
+    /// `None` only while the consumer is being closed, when nothing is assigned any more.
+    fn split(&self, topic: &str, partition: i32) -> Option<Source> {
+        Source::split(self.consumer.get()?.upgrade()?, topic, partition)
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
+        let places = list.elements().iter().map(|place| (place.topic().to_owned(), place.partition())).collect();
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let rejoining = !cooperative || consumer.assignment_lost();
+        let (released, wait) = bounded(0);
+        let _ = self.events.send(GroupEvent::Revoked { places, rejoining, released });
+        if wait.recv_timeout(RELEASE_DEADLINE) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
+            tracing::warn!("revoked partitions were not released in time; the group goes on without waiting");
+        }
+        if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
+    }
+}
+
+/// The records of one assigned partition, in order.
+pub struct Source {
+    pub topic: String,
+    pub partition: i32,
+    queue: PartitionQueue<Member>,
+    consumer: Arc<BaseConsumer<Member>>,
+}
+
+/// What a source has to offer at the moment.
+pub enum Offer<'s> {
+    Record(BorrowedMessage<'s>),
+    /// Nothing fetched yet.
+    Empty,
+    /// The log no longer holds the next offset: records were deleted before they were read.
+    Truncated,
+    /// The client is in trouble with this partition and goes on trying: a sentence.
+    Troubled(String),
+}
+
+impl Source {
+    fn split(consumer: Arc<BaseConsumer<Member>>, topic: &str, partition: i32) -> Option<Source> {
+        let queue = consumer.split_partition_queue(topic, partition)?;
+        Some(Source { topic: topic.to_owned(), partition, queue, consumer })
+    }
+
+    /// The next record, without waiting. It pins the buffer it was fetched in: use it at once.
+    pub fn poll(&self) -> Offer<'_> {
+        match self.queue.poll(Duration::ZERO) {
+            Some(Ok(record)) => Offer::Record(record),
+            None => Offer::Empty,
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => Offer::Truncated,
+            Some(Err(error)) => Offer::Troubled(error.to_string()),
+        }
+    }
+
+    /// The offset after the last thing taken from the queue, control and aborted records included. `None` before the first.
+    pub fn position(&self) -> Option<i64> {
+        let positions = self.consumer.position().ok()?;
+        match positions.find_partition(&self.topic, self.partition)?.offset() {
+            Offset::Offset(next) => Some(next),
+            _ => None,
+        }
+    }
+
+    /// Calls `ring` whenever records arrive while there were none. It runs under the client's locks: it must not block.
+    pub fn on_arrival(&mut self, ring: impl Fn() + Send + Sync + 'static) {
+        self.queue.set_nonempty_callback(ring);
+    }
+}

@@ -1,0 +1,187 @@
+//! The opening: from nothing to a conductor, waiting for whatever is not there yet.
+//!
+//! The cluster is looked at before anything is read from it, again and again, with growing pauses. Only what nobody but a person
+//! with the configuration can change ends the service here.
+
+use super::assignment::Assignment;
+use super::conductor::{Conductor, Events};
+use super::crew::Crew;
+use super::intake::Surroundings;
+use super::placement::Placement;
+use super::rounds::Rounds;
+use super::schemas::Schemas;
+use super::shards::Shards;
+use super::watch::Watch;
+use super::{Control, Failure, Settings, Shared, spawn};
+use crate::adapter::kafka::bounds::Bounds;
+use crate::adapter::kafka::consumer::Group;
+use crate::adapter::kafka::letters::Letters;
+use crate::adapter::kafka::preflight::{ClusterFacts, preflight};
+use crate::adapter::kafka::protocol::settle;
+use crate::adapter::kafka::{FetchBudget, Protocol, Severity, Trouble};
+use crate::adapter::registry::Registry;
+use crate::domain::facts::FactKind;
+use crate::wire::readiness::{Phase, Readiness};
+use crate::wire::telemetry::GroupProtocol;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use rdkafka::error::KafkaError;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long one look at the cluster may take.
+const LOOK: Duration = Duration::from_secs(5);
+/// Pauses between looks grow from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Waits until the cluster is in order and joins the group. `None` if told to stop before.
+///
+/// # Errors
+/// Something that does not pass by itself.
+pub fn open(
+    mut settings: Settings,
+    shared: Shared,
+    control: Sender<Control>,
+    told: Receiver<Control>,
+) -> Result<Option<Conductor>, Failure> {
+    let show = |phase, sentence: &str| shared.published.set_readiness(Readiness::new(phase, sentence));
+    show(Phase::WaitingForBrokers, "Looking at the brokers and the topics.");
+    let Some(facts) = insist(&mut settings, &shared, &told, |settings| preflight(&settings.kafka, LOOK))? else {
+        return Ok(None);
+    };
+    note(&facts, &shared);
+    show(Phase::WaitingForAssignment, "Settling the protocol of the consumer group.");
+    let Some(protocol) = insist(&mut settings, &shared, &told, |settings| settle(&settings.kafka, LOOK))? else {
+        return Ok(None);
+    };
+    let label = match protocol {
+        Protocol::Consumer => GroupProtocol::Consumer,
+        Protocol::Classic => GroupProtocol::Classic,
+    };
+    shared.telemetry.settle_group(label, protocol.assignor());
+    show(Phase::WaitingForAssignment, "Joining the consumer group.");
+    assemble(settings, shared, &facts, protocol, control, told).map(Some)
+}
+
+/// Tries until it succeeds; `None` if told to stop before.
+fn insist<T>(
+    settings: &mut Settings,
+    shared: &Shared,
+    told: &Receiver<Control>,
+    attempt: impl Fn(&Settings) -> Result<T, Trouble>,
+) -> Result<Option<T>, Failure> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let trouble = match attempt(settings) {
+            Ok(found) => return Ok(Some(found)),
+            Err(trouble) => trouble,
+        };
+        let phase = match trouble.severity() {
+            Severity::Configuration => return Err(Failure::Configuration(trouble.to_string())),
+            Severity::TruncatedLog => Phase::Stopped,
+            Severity::Transient => Phase::WaitingForTopics,
+        };
+        tracing::warn!(%trouble, "the service cannot start yet; trying again");
+        shared.published.set_readiness(Readiness::new(phase, trouble.to_string()));
+        if !wait(settings, told, jittered(pause))? {
+            return Ok(None);
+        }
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
+
+/// Waits, minding what it is told. `false` if told to stop.
+fn wait(settings: &mut Settings, told: &Receiver<Control>, pause: Duration) -> Result<bool, Failure> {
+    let deadline = Instant::now() + pause;
+    loop {
+        match told.recv_deadline(deadline) {
+            Err(RecvTimeoutError::Timeout) => return Ok(true),
+            Ok(Control::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(false),
+            Ok(Control::Failed(failure)) => return Err(failure),
+            Ok(Control::Reload { plan, segment_windows, reply }) => {
+                (settings.plan, settings.segment_windows) = (plan, segment_windows);
+                // Whoever asked may have gone.
+                let _ = reply.send(Ok(()));
+            }
+        }
+    }
+}
+
+/// Between half of a pause and all of it, so that many instances do not ask in step.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 1_000;
+    pause / 2 + pause / 2 * u32::try_from(random).unwrap_or(0) / 1_000
+}
+
+/// Shows what was found.
+fn note(facts: &ClusterFacts, shared: &Shared) {
+    for (kind, topic) in [(FactKind::Subscription, &facts.subscriptions), (FactKind::Usage, &facts.usage)] {
+        shared.telemetry.topic(kind).partitions.set(u64::from(topic.partitions));
+    }
+    let truncated: Vec<&str> = [&facts.subscriptions, &facts.usage]
+        .into_iter()
+        .filter(|topic| topic.truncated().next().is_some())
+        .map(|topic| topic.name.as_str())
+        .collect();
+    shared.telemetry.history_incomplete.set_flag(!truncated.is_empty());
+    if !truncated.is_empty() {
+        tracing::warn!(topics = ?truncated, "the logs no longer begin at offset 0; the figures miss what was deleted, as accepted");
+    }
+}
+
+fn assemble(
+    settings: Settings,
+    shared: Shared,
+    facts: &ClusterFacts,
+    protocol: Protocol,
+    control: Sender<Control>,
+    told: Receiver<Control>,
+) -> Result<Conductor, Failure> {
+    let count = facts.subscriptions.partitions;
+    let topics = settings.kafka.topics.clone();
+    let letters = Letters::new(&settings.kafka, facts, shared.telemetry.clone()).map_err(unusable)?;
+    let registry = Registry::new(&settings.registry).map_err(|error| Failure::Configuration(error.to_string()))?;
+    let placement = Arc::new(Placement::new(count));
+    let surroundings = || Surroundings {
+        plan: settings.plan.clone(),
+        schemas: Schemas::new(registry.clone()),
+        letters: letters.clone(),
+        telemetry: shared.telemetry.clone(),
+        placement: placement.clone(),
+    };
+    let (wrong, misplaced) = unbounded();
+    let crew = Crew::hire((0..settings.workers.max(1)).map(|_| surroundings()).collect(), &wrong, &control)?;
+    let (found, findings) = unbounded();
+    let (watch, requests) = Watch::requests();
+    let watching = Watch {
+        bounds: Bounds::new(&settings.kafka).map_err(unusable)?,
+        topics: topics.clone(),
+        partitions: count as usize,
+        accept_truncated_log: settings.kafka.accept_truncated_log,
+        requests,
+        findings: found,
+    };
+    spawn("watch", control, move || watching.run())?;
+    let budget = FetchBudget { total_bytes: settings.fetch_bytes, partitions: count.saturating_mul(2) };
+    let (happened, group_events) = unbounded();
+    let names = [FactKind::Subscription, FactKind::Usage].map(|kind| topics.of(kind));
+    let group = Group::join(&settings.kafka.consumer(protocol, budget), &names, happened).map_err(unusable)?;
+    Ok(Conductor {
+        rounds: Rounds::new(settings.plan.clone(), settings.segment_windows.clone(), count as usize),
+        shards: Shards::new(settings.plan.clone(), settings.dedup_window),
+        shared,
+        crew,
+        group,
+        letters,
+        watch,
+        assignment: Assignment::default(),
+        state: Default::default(),
+        events: Events { control: told, group: group_events, findings, misplaced },
+        topics,
+    })
+}
+
+fn unusable(error: KafkaError) -> Failure {
+    Failure::Configuration(format!("the Kafka client cannot be made: {error}; correct kafka.properties"))
+}

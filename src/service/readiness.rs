@@ -1,0 +1,155 @@
+//! Readiness as a pure function of what the service knows of itself.
+//!
+//! The first thing that keeps the service from being relied on is named, the worst first: what needs a person, then what needs
+//! an outside system, then what only needs time. The gauges are another matter: they stay through an outage.
+
+use super::board::{Board, KINDS, Stall};
+use crate::wire::readiness::{Phase, Readiness};
+use std::sync::Arc;
+
+/// Everything readiness depends on once the group has been joined.
+pub struct Standing<'s> {
+    /// Why the whole intake has stopped, in a sentence.
+    pub halted: Option<&'s str>,
+    /// Whether the group has assigned partitions (maybe none) since the last time it took all away.
+    pub assigned: bool,
+    /// The latest trouble of the client, in a sentence; shown while it can explain the wait.
+    pub trouble: Option<&'s str>,
+    /// Partitions of which only one topic is assigned.
+    pub unpaired: &'s [i32],
+    /// Partitions of which both are.
+    pub boards: &'s [Arc<Board>],
+    /// Whether a view of all assigned partitions has been published.
+    pub published: bool,
+}
+
+/// The phase, and a sentence for the person who waits.
+pub fn assess(standing: &Standing) -> Readiness {
+    stopped(standing)
+        .or_else(|| unassigned(standing))
+        .or_else(|| stalled(standing.boards))
+        .or_else(|| catching_up(standing))
+        .unwrap_or_else(|| live(standing.boards.len()))
+}
+
+fn stopped(standing: &Standing) -> Option<Readiness> {
+    if let Some(sentence) = standing.halted {
+        return Some(Readiness::new(Phase::Stopped, sentence));
+    }
+    let (partition, stopped) = standing.boards.iter().find_map(|board| Some((board.partition, board.stopped()?)))?;
+    Some(Readiness::new(Phase::Stopped, format!("Partition {partition} has stopped: {}", stopped.detail)))
+}
+
+fn unassigned(standing: &Standing) -> Option<Readiness> {
+    let wait = |sentence: String| Some(Readiness::new(Phase::WaitingForAssignment, sentence));
+    match (standing.assigned, standing.unpaired) {
+        (false, _) => {
+            let trouble = standing.trouble.map(|trouble| format!(" The client says: {trouble}.")).unwrap_or_default();
+            wait(format!("Waiting for the consumer group to assign partitions.{trouble}"))
+        }
+        (true, []) => None,
+        (true, unpaired) => wait(format!(
+            "Only one topic's partition is assigned of {unpaired:?}; waiting for the other topic's. If this lasts, a member of the \
+             group subscribes to other topics or does not use the range assignor: give Upswell a kafka.group_id of its own."
+        )),
+    }
+}
+
+fn stalled(boards: &[Arc<Board>]) -> Option<Readiness> {
+    let (partition, stall) = boards.iter().find_map(|board| Some((board.partition, board.stall()?)))?;
+    let (phase, sentence) = match stall {
+        Stall::Registry(sentence) => (Phase::WaitingForRegistry, sentence),
+        Stall::DeadLetters(sentence) => (Phase::WaitingForDeadLetters, sentence),
+        Stall::Broker(sentence) => (Phase::WaitingForBrokers, sentence),
+    };
+    Some(Readiness::new(phase, format!("Partition {partition} waits: {sentence}")))
+}
+
+fn catching_up(standing: &Standing) -> Option<Readiness> {
+    let behind: Vec<&Arc<Board>> = standing.boards.iter().filter(|board| !board.is_live()).collect();
+    if behind.is_empty() {
+        let wait = || Readiness::new(Phase::CatchingUp, "All partitions are read; the first view is being computed.");
+        return (!standing.published && !standing.boards.is_empty()).then(wait);
+    }
+    let lags: Option<Vec<u64>> = behind.iter().flat_map(|board| KINDS.map(|kind| board.lag(kind))).collect();
+    let lag = lags.map_or("an unknown number of".to_owned(), |lags| lags.iter().sum::<u64>().to_string());
+    let (count, all) = (behind.len(), standing.boards.len());
+    Some(Readiness::new(Phase::CatchingUp, format!("Reading {count} of {all} partitions, {lag} records behind.")))
+}
+
+fn live(partitions: usize) -> Readiness {
+    let sentence = match partitions {
+        0 => "No partition is assigned to this instance: the group has more members than partitions.".to_owned(),
+        _ => format!("All {partitions} assigned partitions have caught up."),
+    };
+    Readiness::new(Phase::Live, sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::telemetry::StopReason;
+
+    fn live_board(partition: i32) -> Arc<Board> {
+        let board = Board::new(partition);
+        KINDS.iter().for_each(|kind| board.saw_end(*kind, 0));
+        board.set_live();
+        Arc::new(board)
+    }
+
+    fn reading_board(partition: i32, ends: Option<[i64; 2]>) -> Arc<Board> {
+        let board = Board::new(partition);
+        for (kind, end) in KINDS.into_iter().zip(ends.into_iter().flatten()) {
+            board.saw_end(kind, end);
+        }
+        Arc::new(board)
+    }
+
+    fn with(change: impl Fn(&Board)) -> Arc<Board> {
+        let board = live_board(7);
+        change(&board);
+        board
+    }
+
+    fn standing(boards: &[Arc<Board>]) -> Standing<'_> {
+        let (halted, trouble) = (None, None);
+        Standing { halted, assigned: true, trouble, unpaired: &[], boards, published: true }
+    }
+
+    #[test]
+    fn the_worst_is_named_first() {
+        let live = [live_board(0), live_board(1)];
+        let stopped = [live_board(0), with(|board| board.stop(StopReason::LogTruncated, "run --rebuild.".into()))];
+        let stall = |stall: Stall| [with(move |board| board.set_stall(Some(stall.clone())))];
+        let registry = stall(Stall::Registry("the registry is away.".into()));
+        let letters = stall(Stall::DeadLetters("10,000 letters.".into()));
+        let broker = stall(Stall::Broker("no leader.".into()));
+        let reading = [live_board(0), reading_board(1, Some([30, 12]))];
+        let unknown = [reading_board(1, None)];
+        let table: Vec<(Standing, Phase, &str)> = vec![
+            (standing(&live), Phase::Live, "All 2 assigned"),
+            (standing(&[]), Phase::Live, "No partition is assigned"),
+            (Standing { published: false, ..standing(&live) }, Phase::CatchingUp, "first view"),
+            (Standing { published: false, ..standing(&[]) }, Phase::Live, "No partition"),
+            (standing(&reading), Phase::CatchingUp, "Reading 1 of 2 partitions, 42 records behind."),
+            (standing(&unknown), Phase::CatchingUp, "an unknown number of records"),
+            (standing(&registry), Phase::WaitingForRegistry, "Partition 7 waits: the registry is away."),
+            (standing(&letters), Phase::WaitingForDeadLetters, "10,000 letters."),
+            (standing(&broker), Phase::WaitingForBrokers, "no leader."),
+            (Standing { unpaired: &[4], ..standing(&registry) }, Phase::WaitingForAssignment, "of [4]"),
+            (Standing { assigned: false, ..standing(&live) }, Phase::WaitingForAssignment, "assign partitions."),
+            (
+                Standing { assigned: false, trouble: Some("not authorized"), ..standing(&live) },
+                Phase::WaitingForAssignment,
+                "not authorized.",
+            ),
+            (Standing { assigned: false, ..standing(&[]) }, Phase::WaitingForBrokers, "No broker answers."),
+            (standing(&stopped), Phase::Stopped, "Partition 7 has stopped: run --rebuild."),
+            (Standing { halted: Some("Mixed."), ..standing(&stopped) }, Phase::Stopped, "Mixed."),
+        ];
+        for (standing, phase, text) in table {
+            let got = assess(&standing);
+            assert!(got.phase == phase && got.detail.contains(text), "{phase:?} {text}: {got:?}");
+        }
+    }
+}
