@@ -6,6 +6,7 @@
 
 mod build;
 mod choices;
+mod faults;
 mod harness;
 mod history;
 mod memory;
