@@ -144,8 +144,10 @@ impl Conductor {
             GroupEvent::Assigned(sources) => self.assign(sources),
             GroupEvent::Revoked { places, rejoining, released } => self.revoke(&places, rejoining, &released),
             GroupEvent::Troubled(trouble) => {
-                tracing::warn!(trouble, "the Kafka client is in trouble and goes on trying");
-                self.state.trouble = Some(trouble);
+                if self.state.trouble.as_ref() != Some(&trouble) {
+                    tracing::warn!("the Kafka client is in trouble and goes on trying: {trouble}");
+                    self.state.trouble = Some(trouble);
+                }
             }
             GroupEvent::Died(reason) => return Err(Failure::Runtime(reason)),
         }

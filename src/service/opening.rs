@@ -71,7 +71,7 @@ fn insist<T>(
     told: &Receiver<Control>,
     attempt: impl Fn(&Settings) -> Result<T, Trouble>,
 ) -> Result<Option<T>, Failure> {
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut said) = (FIRST_PAUSE, String::new());
     loop {
         let trouble = match attempt(settings) {
             Ok(found) => return Ok(Some(found)),
@@ -82,8 +82,12 @@ fn insist<T>(
             Severity::TruncatedLog => Phase::Stopped,
             Severity::Transient => Phase::WaitingForTopics,
         };
-        tracing::warn!(%trouble, "the service cannot start yet; trying again");
-        shared.published.set_readiness(Readiness::new(phase, trouble.to_string()));
+        let sentence = trouble.to_string();
+        if sentence != said {
+            tracing::warn!("cannot start yet, trying again: {sentence}");
+            said.clone_from(&sentence);
+        }
+        shared.published.set_readiness(Readiness::new(phase, sentence));
         if !wait(settings, told, jittered(pause))? {
             return Ok(None);
         }
