@@ -3,7 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure at run time, 2 usage,
 //! 78 configuration.
 
-use crate::command::{Failure, check, no_color, replay, run, say, schema};
+use crate::command::{Failure, check, generate, no_color, replay, run, say, schema};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -37,6 +37,9 @@ enum Command {
     /// Compute the report from Avro container files, without a broker
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::Args),
+    /// Write synthetic billing history to container files or to Kafka
+    #[command(after_help = generate::EXAMPLES)]
+    Generate(generate::Args),
     /// Validate a configuration and print it as it takes effect, secrets hidden
     Check(check::Args),
     /// Print the Avro schemas that events are read with
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::execute(args),
         Command::Replay(args) => replay::execute(args),
+        Command::Generate(args) => generate::execute(args),
         Command::Check(args) => check::execute(args),
         Command::Schema(args) => schema::execute(args),
     };

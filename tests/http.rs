@@ -117,6 +117,26 @@ fn health_and_metrics_answer_from_the_first_moment() {
 }
 
 #[test]
+fn a_scrape_is_packed_for_those_who_take_it() {
+    let server = Server::start(None);
+    let packed = raw(&server, "GET /metrics HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n");
+    let plain = raw(&server, "GET /metrics HTTP/1.0\r\nAccept-Encoding: gzip;q=0\r\n\r\n");
+    let head = |answer: &[u8]| String::from_utf8_lossy(&answer[..answer.len().min(400)]).to_ascii_lowercase();
+    assert!(head(&packed).contains("content-encoding: gzip"), "{}", head(&packed));
+    assert!(!head(&plain).contains("content-encoding"), "{}", head(&plain));
+    assert!(packed.len() * 2 < plain.len(), "{} of {}", packed.len(), plain.len());
+}
+
+/// Everything the server sends for these bytes.
+fn raw(server: &Server, request: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer and the end of the connection");
+    answer
+}
+
+#[test]
 fn readiness_says_what_is_waited_for() {
     let server = Server::start(None);
     server.telemetry.partitions.set_lag(FactKind::Usage, 0, 12);

@@ -2,6 +2,7 @@
 //! that survives a reader who has seen enough.
 
 pub mod check;
+pub mod generate;
 pub mod replay;
 pub mod run;
 pub mod schema;

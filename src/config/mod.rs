@@ -1,6 +1,6 @@
 //! Configuration: a YAML file, over it the environment, under it the defaults.
 //!
-//! [`RawConfig`](raw::RawConfig) is what was written, [`Config`] what it means. Between the two every fault is found and reported
+//! `RawConfig` is what was written, [`Config`] what it means. Between the two every fault is found and reported
 //! at once, each with its place and a sentence that says what to do. Everything but `kafka.brokers` has a default, and a replay
 //! needs no brokers either. Secrets are held in [`Secret`], which prints as `<secret>` wherever it goes.
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::calendar::Day;
 use crate::domain::currency::Currency;
+use proptest::prelude::Strategy;
 
 const REFERENCE: &str = include_str!("../../deploy/upswell.yaml");
 
@@ -308,5 +309,57 @@ fn keys_that_need_a_restart_are_named() {
         ),
     ] {
         assert_eq!(old.changes_needing_restart(&read(&text)), keys, "{text}");
+    }
+}
+
+/// Texts that look like configurations: keys, values and YAML's punctuation in any order.
+fn scribble() -> impl Strategy<Value = String> {
+    let words = keys::KEYS.iter().flat_map(|key| key.path.split('.')).chain([
+        ": ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "'",
+        "\"",
+        "#",
+        "&a ",
+        "*a",
+        "|",
+        "~",
+        "1e-7",
+        "9999999999999999999999.1",
+        "EUR",
+        "from",
+        "rates",
+        "2026-02-29",
+        "80%",
+        "1h",
+        "file:///x",
+        "http://[::1]:1",
+        "\u{feff}",
+        "é",
+        "\0",
+        "---\n",
+        "!!str ",
+    ]);
+    let words: Vec<&'static str> = words.collect();
+    proptest::collection::vec(proptest::sample::select(words), 0..40).prop_map(|words| words.concat())
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_too_strange(text in scribble(), value in scribble()) {
+        let name = "UPSWELL_REVENUE_EXCHANGE_RATES".to_owned();
+        for purpose in [Purpose::Replay, Purpose::Service] {
+            if let Err(faults) = Config::parse(&text, "f", &[(name.clone(), value.clone())], purpose) {
+                proptest::prop_assert!(faults.iter().all(|fault| !fault.message.is_empty()));
+            }
+        }
     }
 }

@@ -86,6 +86,10 @@ pub struct Valuation {
 }
 
 impl Valuation {
+    pub fn reporting(&self) -> Currency {
+        self.reporting
+    }
+
     /// `amount` in the reporting currency, rounded half to even. Every accepted currency has a rate.
     #[inline]
     pub fn convert(&self, amount: Micros, currency: Currency) -> Micros {

@@ -3,12 +3,11 @@
 use super::plan::Plan;
 use super::totals::Totals;
 use crate::domain::calendar::Instant;
-use crate::domain::currency::Currency;
 use crate::domain::money::Micros;
 use crate::domain::rates::Sums;
 use crate::domain::segment::Dimension;
 use crate::domain::symbol::Symbols;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The value that all values beyond the published ones are summed into.
@@ -68,7 +67,7 @@ pub struct ShardTotals {
     /// The instant the totals are exact for.
     pub as_of: Instant,
     mrr: Micros,
-    usage_today: BTreeMap<Currency, i128>,
+    usage_today: Micros,
     windows: Vec<WindowTotals>,
 }
 
@@ -83,7 +82,7 @@ impl ShardTotals {
     pub(super) fn new(
         as_of: Instant,
         totals: &Totals,
-        usage_today: BTreeMap<Currency, i128>,
+        usage_today: Micros,
         dimensions: &[Dimension],
         symbols: &Symbols,
     ) -> ShardTotals {
@@ -105,10 +104,6 @@ impl Report {
     pub fn of(plan: &Plan, as_of: Instant, parts: &[ShardTotals]) -> Report {
         debug_assert!(parts.iter().all(|part| part.as_of == as_of));
         let frame = plan.frame(as_of);
-        let usage_today = parts.iter().flat_map(|part| &part.usage_today).fold(BTreeMap::new(), |mut sums, (currency, sum)| {
-            *sums.entry(*currency).or_insert(0) += sum;
-            sums
-        });
         let window = |number: usize| {
             let (opening, closing) = plan.windows[number].span();
             WindowReport {
@@ -125,7 +120,7 @@ impl Report {
             currency: plan.rates.reporting().as_str().to_owned(),
             time_zone: plan.zone.name().to_owned(),
             mrr: parts.iter().map(|part| part.mrr).sum(),
-            usage_today: usage_today.into_iter().map(|(currency, sum)| frame.valuation.convert(sum, currency)).sum(),
+            usage_today: parts.iter().map(|part| part.usage_today).sum(),
             windows: (0..plan.windows.len()).map(window).collect(),
         }
     }

@@ -7,7 +7,7 @@
 use super::dedup::{Dedup, Memory};
 use super::plan::Plan;
 use super::report::ShardTotals;
-use super::today::Today;
+use super::today::{Today, Used};
 use super::totals::Totals;
 use super::touch;
 use crate::domain::account::{Account, Place};
@@ -16,11 +16,12 @@ use crate::domain::calendar::{Day, Instant, Zone};
 use crate::domain::currency::Currency;
 use crate::domain::facts::{SubscriptionFact, UsageFact};
 use crate::domain::frame::Frame;
+use crate::domain::money::Micros;
 use crate::domain::segment::Dimension;
 use crate::domain::symbol::Symbols;
 use dashmap::DashMap;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 /// Accounts by customer id: one writer, any number of readers.
@@ -145,7 +146,8 @@ impl Shard {
                 account.add_usage(day, fact.currency, fact.amount);
             }
         };
-        self.today.add(fact.used_at, day, fact.currency, fact.amount);
+        let (currency, amount) = (fact.currency, fact.amount.into());
+        self.today.add(&Used { at: fact.used_at, day, customer_id: fact.customer_id, currency, amount });
         let Some(view) = &mut self.view else {
             put(&mut account);
             return UsageVerdict::Applied(Applied { new_customer });
@@ -172,7 +174,7 @@ impl Shard {
     /// Assesses every account for a view at `as_of`; totals are kept from now on.
     pub fn go_live(&mut self, as_of: Instant) {
         let frame = self.plan.frame(as_of);
-        self.today.begin(frame.today, as_of, self.usage_of_day(frame.today));
+        self.today.begin(&frame, usage_of_day(&self.accounts, frame.today));
         self.view = Some(View { totals: self.recomputed(&frame), ahead: self.states_ahead(as_of), frame });
     }
 
@@ -189,7 +191,7 @@ impl Shard {
             } else {
                 self.reassess_all(&mut view, &next);
             }
-            self.today.advance(next.today, as_of);
+            self.today.advance(&next);
             view.frame = next;
         }
         self.view = Some(view);
@@ -201,6 +203,7 @@ impl Shard {
         self.plan = plan;
         if let Some(view) = self.view.take() {
             let frame = self.plan.frame(view.frame.as_of);
+            self.today.begin(&frame, usage_of_day(&self.accounts, frame.today));
             self.view = Some(View { totals: self.recomputed(&frame), frame, ..view });
         }
     }
@@ -213,7 +216,7 @@ impl Shard {
     /// A copy of the totals, for the instant they are exact for; `None` until the shard is live.
     pub fn totals(&self) -> Option<ShardTotals> {
         let view = self.view.as_ref()?;
-        Some(ShardTotals::new(view.frame.as_of, &view.totals, self.today.sums().clone(), &self.dimensions, &self.symbols))
+        Some(ShardTotals::new(view.frame.as_of, &view.totals, self.today.worth(), &self.dimensions, &self.symbols))
     }
 
     /// Recomputes every total from the accounts; a sentence about the first difference, if there is one.
@@ -294,17 +297,6 @@ impl Shard {
         totals
     }
 
-    /// All usage of a civil day, per currency.
-    fn usage_of_day(&self, day: Day) -> BTreeMap<Currency, i128> {
-        let mut sums = BTreeMap::new();
-        for account in self.accounts.iter() {
-            for bin in account.usage().of_day(day) {
-                *sums.entry(bin.currency).or_default() += bin.amount;
-            }
-        }
-        sums
-    }
-
     fn states_ahead(&self, as_of: Instant) -> BinaryHeap<Reverse<(Instant, Box<str>)>> {
         let mut ahead = BinaryHeap::new();
         for entry in self.accounts.iter() {
@@ -322,6 +314,15 @@ impl Shard {
 /// What assessment sees of an account.
 fn lens<'a>(frame: &'a Frame, plan: &'a Plan, dimensions: &'a [Dimension], symbols: &'a Symbols) -> Lens<'a> {
     Lens { frame, zone: &plan.zone, dimensions, symbols }
+}
+
+/// All usage of a civil day, by customer and currency.
+fn usage_of_day(accounts: &Accounts, day: Day) -> Vec<(Box<str>, Currency, Micros)> {
+    let mut usage = Vec::new();
+    for entry in accounts.iter() {
+        usage.extend(entry.usage().of_day(day).iter().map(|bin| (entry.key().clone(), bin.currency, bin.amount)));
+    }
+    usage
 }
 
 /// Takes the customers out whose states take effect before an instant, each once.

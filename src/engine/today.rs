@@ -1,121 +1,188 @@
-//! Usage of the civil day in progress, which no rate counts yet: sums per currency, for one gauge.
+//! Usage of the civil day in progress, which no rate counts yet: for one gauge.
 //!
-//! An account's days hold no times, so usage that lies after the view's instant waits here until the instant has passed it.
+//! Each customer's sum in each currency is converted on its own, as run rates are, so the figures of several shards add up. An
+//! account's days hold no times, so usage that lies after the view's instant waits here until the instant has passed it.
 
 use crate::domain::calendar::{Day, Instant};
-use crate::domain::currency::Currency;
+use crate::domain::currency::{Currency, Valuation};
+use crate::domain::frame::Frame;
+use crate::domain::money::Micros;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BinaryHeap, HashMap};
 
-/// The sums of one civil day up to an instant.
-#[derive(Debug)]
-pub struct Today {
-    /// `None` until there is a view; then only what lies ahead is kept.
-    day: Option<Day>,
-    /// What lies at or after this instant is ahead.
-    as_of: Instant,
-    sums: BTreeMap<Currency, i128>,
-    ahead: BinaryHeap<Reverse<(Instant, Day, Currency, i64)>>,
+/// An amount used at an instant on a civil day.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Used<'a> {
+    pub at: Instant,
+    pub day: Day,
+    pub customer_id: &'a str,
+    pub currency: Currency,
+    pub amount: Micros,
 }
 
+/// The usage of one civil day up to an instant.
+#[derive(Debug)]
+pub struct Today {
+    view: Option<View>,
+    /// What lies at or after this instant is ahead.
+    as_of: Instant,
+    ahead: BinaryHeap<Reverse<Ahead>>,
+}
+
+/// The day, and what was used on it so far.
+#[derive(Debug)]
+struct View {
+    day: Day,
+    valuation: Valuation,
+    /// In the reporting currency.
+    worth: Micros,
+    /// Sums that are converted, by customer and currency; sums in the reporting currency need no memory.
+    foreign: HashMap<(Box<str>, Currency), Micros>,
+}
+
+type Ahead = (Instant, Day, Box<str>, Currency, Micros);
+
 impl Today {
+    /// Without a view, only what lies ahead is kept.
     pub fn new() -> Today {
-        Today { day: None, as_of: Instant(i64::MIN), sums: BTreeMap::new(), ahead: BinaryHeap::new() }
+        Today { view: None, as_of: Instant(i64::MIN), ahead: BinaryHeap::new() }
     }
 
-    /// Takes up an amount used at an instant on a civil day.
-    pub fn add(&mut self, used_at: Instant, day: Day, currency: Currency, amount: i64) {
-        if used_at >= self.as_of {
-            self.ahead.push(Reverse((used_at, day, currency, amount)));
-        } else if Some(day) == self.day {
-            *self.sums.entry(currency).or_default() += i128::from(amount);
+    pub fn add(&mut self, used: &Used) {
+        if used.at >= self.as_of {
+            self.ahead.push(Reverse((used.at, used.day, used.customer_id.into(), used.currency, used.amount)));
+        } else if let Some(view) = self.view.as_mut().filter(|view| view.day == used.day) {
+            view.add(used.customer_id, used.currency, used.amount);
         }
     }
 
     /// Before there is a view: no view will be earlier than this instant.
     pub fn expect_view_from(&mut self, clock: Instant) {
-        if self.day.is_none() {
+        if self.view.is_none() {
             self.move_to(clock);
         }
     }
 
     /// Starts a view with all usage known for its day, whether it has passed or lies ahead.
-    pub fn begin(&mut self, day: Day, as_of: Instant, all_of_day: BTreeMap<Currency, i128>) {
-        self.day = None;
-        self.move_to(as_of);
-        (self.day, self.sums) = (Some(day), all_of_day);
-        for Reverse((_, _, currency, amount)) in self.ahead.iter().filter(|Reverse(usage)| usage.1 == day) {
-            *self.sums.entry(*currency).or_default() -= i128::from(*amount);
+    pub fn begin(&mut self, frame: &Frame, all_of_day: impl IntoIterator<Item = (Box<str>, Currency, Micros)>) {
+        self.view = None;
+        self.move_to(frame.as_of);
+        let mut view = View::new(frame);
+        all_of_day.into_iter().for_each(|(customer_id, currency, amount)| view.add(&customer_id, currency, amount));
+        for Reverse((_, _, customer_id, currency, amount)) in self.ahead.iter().filter(|Reverse(ahead)| ahead.1 == frame.today) {
+            view.add(customer_id, *currency, -amount);
         }
+        self.view = Some(view);
     }
 
     /// Moves the view's instant on.
-    pub fn advance(&mut self, day: Day, as_of: Instant) {
-        if self.day != Some(day) {
-            self.sums.clear();
+    pub fn advance(&mut self, frame: &Frame) {
+        if self.view.as_ref().is_none_or(|view| view.day != frame.today) {
+            self.view = Some(View::new(frame));
         }
-        self.day = Some(day);
-        self.move_to(as_of);
+        self.move_to(frame.as_of);
     }
 
-    /// Sums per currency, in micro-units.
-    pub fn sums(&self) -> &BTreeMap<Currency, i128> {
-        &self.sums
+    /// The day's usage so far in the reporting currency.
+    pub fn worth(&self) -> Micros {
+        self.view.as_ref().map_or(0, |view| view.worth)
     }
 
     fn move_to(&mut self, as_of: Instant) {
         self.as_of = self.as_of.max(as_of);
-        while let Some(Reverse((used_at, day, currency, amount))) = self.ahead.peek().copied() {
-            if used_at >= self.as_of {
-                return;
+        while self.ahead.peek().is_some_and(|Reverse(ahead)| ahead.0 < self.as_of) {
+            if let Some(Reverse((at, day, customer_id, currency, amount))) = self.ahead.pop() {
+                self.add(&Used { at, day, customer_id: &customer_id, currency, amount });
             }
-            self.ahead.pop();
-            self.add(used_at, day, currency, amount);
         }
+    }
+}
+
+impl View {
+    fn new(frame: &Frame) -> View {
+        View { day: frame.today, valuation: frame.valuation.clone(), worth: 0, foreign: HashMap::new() }
+    }
+
+    fn add(&mut self, customer_id: &str, currency: Currency, amount: Micros) {
+        if currency == self.valuation.reporting() {
+            self.worth += amount;
+            return;
+        }
+        let sum = self.foreign.entry((customer_id.into(), currency)).or_default();
+        self.worth -= self.valuation.convert(*sum, currency);
+        *sum += amount;
+        self.worth += self.valuation.convert(*sum, currency);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::calendar::Zone;
+    use crate::domain::currency::{ExchangeRates, RateTable};
 
-    fn usd() -> Currency {
-        Currency::parse("USD").expect("a code")
+    const DAY: i64 = 86_400_000;
+    const NOON: i64 = 20_000 * DAY + DAY / 2;
+
+    fn code(text: &str) -> Currency {
+        Currency::parse(text).expect("a code")
     }
 
-    fn sum(today: &Today) -> i128 {
-        today.sums().get(&usd()).copied().unwrap_or(0)
+    fn frame(at: i64) -> Frame {
+        let tables = vec![RateTable { from: Day(0), rates: [(code("JPY"), 500_000)].into() }];
+        let rates = ExchangeRates::new(code("USD"), tables);
+        Frame::new(&[], &Zone::named("UTC").expect("a zone"), &rates, Instant(at))
+    }
+
+    fn used(at: i64, customer_id: &str, currency: &str, amount: Micros) -> (i64, Day, String, Currency, Micros) {
+        (at, Day((at / DAY) as i32), customer_id.into(), code(currency), amount)
+    }
+
+    fn add(today: &mut Today, (at, day, customer_id, currency, amount): (i64, Day, String, Currency, Micros)) {
+        today.add(&Used { at: Instant(at), day, customer_id: &customer_id, currency, amount });
     }
 
     #[test]
     fn usage_counts_on_its_day_once_it_has_passed() {
         let mut today = Today::new();
-        today.begin(Day(1), Instant(100), BTreeMap::new());
-        for (used_at, day, amount, expected) in [(90, 1, 5, 5), (10, 0, 7, 5), (100, 1, 11, 5), (150, 1, 13, 5), (250, 2, 17, 5)]
+        today.begin(&frame(NOON), []);
+        for (at, amount, expected) in
+            [(NOON - 1, 5, 5), (NOON - DAY, 7, 5), (NOON, 11, 5), (NOON + 50, 13, 5), (NOON + DAY, 17, 5)]
         {
-            today.add(Instant(used_at), Day(day), usd(), amount);
-            assert_eq!(sum(&today), expected, "used at {used_at}");
+            add(&mut today, used(at, "a", "USD", amount));
+            assert_eq!(today.worth(), expected, "used at {at}");
         }
-        for (day, as_of, expected) in [(1, 100, 5), (1, 101, 16), (1, 151, 29), (2, 250, 0), (2, 251, 17)] {
-            today.advance(Day(day), Instant(as_of));
-            assert_eq!(sum(&today), expected, "at {as_of}");
+        for (as_of, expected) in [(NOON, 5), (NOON + 1, 16), (NOON + 51, 29), (NOON + DAY, 0), (NOON + DAY + 1, 17)] {
+            today.advance(&frame(as_of));
+            assert_eq!(today.worth(), expected, "at {as_of}");
+        }
+    }
+
+    #[test]
+    fn each_customer_is_converted_alone() {
+        let mut today = Today::new();
+        today.begin(&frame(NOON), []);
+        // 0.5 rounds to 0, 1.5 to 2, half to even, for each customer.
+        for (customer_id, amount, expected) in [("a", 1, 0), ("b", 1, 0), ("a", 2, 2), ("b", 2, 4), ("b", -3, 2)] {
+            add(&mut today, used(NOON - 1, customer_id, "JPY", amount));
+            assert_eq!(today.worth(), expected, "{customer_id} {amount}");
         }
     }
 
     #[test]
     fn a_view_begins_without_what_lies_ahead() {
-        for clock in [None, Some(Instant(60))] {
+        for clock in [None, Some(Instant(NOON - 40))] {
             let mut today = Today::new();
-            for (used_at, amount) in [(50, 1), (70, 2), (100, 4), (120, 8)] {
+            for (at, amount) in [(NOON - 50, 1), (NOON - 30, 2), (NOON, 4), (NOON + 20, 8)] {
                 if let Some(clock) = clock {
                     today.expect_view_from(clock);
                 }
-                today.add(Instant(used_at), Day(1), usd(), amount);
+                add(&mut today, used(at, "a", "USD", amount));
             }
-            today.begin(Day(1), Instant(100), [(usd(), 15)].into());
-            assert_eq!(sum(&today), 3);
-            today.advance(Day(1), Instant(200));
-            assert_eq!(sum(&today), 15);
+            today.begin(&frame(NOON), [("a".into(), code("USD"), 15)]);
+            assert_eq!(today.worth(), 3);
+            today.advance(&frame(NOON + 100));
+            assert_eq!(today.worth(), 15);
         }
     }
 }

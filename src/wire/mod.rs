@@ -2,8 +2,10 @@
 
 pub mod avro;
 pub mod container;
+pub mod encode;
 pub mod exposition;
 pub mod framing;
+pub mod gzip;
 pub mod published;
 pub mod readiness;
 pub mod report;

@@ -3,12 +3,13 @@
 use super::answer::{Failure, json, text, with_common_headers};
 use super::{Reload, State};
 use crate::wire::exposition::{Exposition, Format};
+use crate::wire::gzip;
 use crate::wire::published::View;
 use crate::wire::readiness;
 use crate::wire::report::{self, EventCounts, table::Style};
 use axum::Router;
 use axum::extract::{Query, State as Shared};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -54,14 +55,25 @@ async fn other_method(method: Method, uri: Uri) -> Failure {
 }
 
 async fn metrics(Shared(server): Shared<Arc<Server>>, headers: HeaderMap) -> Result<Response, Failure> {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
-    let format = Format::accepted(&accepted.join(","));
-    let drawn = draw(&server, move |server| server.exposition.render(format)).await?;
+    let format = Format::accepted(&joined(&headers, header::ACCEPT));
+    let packed = gzip::accepted(&joined(&headers, header::ACCEPT_ENCODING));
+    let pack = move |text: String| if packed { gzip::compress(text.as_bytes()) } else { text.into_bytes() };
+    let drawn = draw(&server, move |server| server.exposition.render(format).map(pack)).await?;
     let body = drawn.map_err(|error| {
         tracing::error!(%error, "encode metrics");
         Failure::internal(format!("The metrics cannot be encoded ({error}): please report this as a defect."))
     })?;
-    Ok(([(header::VARY, "Accept")], text(StatusCode::OK, format.content_type(), body)).into_response())
+    let mut response =
+        ([(header::VARY, "Accept, Accept-Encoding"), (header::CONTENT_TYPE, format.content_type())], body).into_response();
+    if packed {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
+}
+
+/// All values of a header as one list.
+fn joined(headers: &HeaderMap, name: header::HeaderName) -> String {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
 }
 
 async fn ready(Shared(server): Shared<Arc<Server>>) -> Response {

@@ -9,6 +9,10 @@ pub mod bounds;
 pub mod client;
 pub mod consumer;
 pub mod describe;
+pub mod preflight;
+pub mod protocol;
 pub mod settings;
+mod trouble;
 
+pub use preflight::{Severity, Trouble};
 pub use settings::{FetchBudget, GroupProtocol, Protocol, Settings, Topics};

@@ -82,8 +82,8 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     }
     let (report, audit) = finish(&mut intake, &plan, as_of, args.audit)?;
     let rendered = render(args.format, &report, &intake);
-    intake.close()?;
     print(&rendered)?;
+    intake.close()?;
     troubles.extend(audit);
     verdict(&troubles)
 }

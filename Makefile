@@ -1,0 +1,46 @@
+# Two commands are all it takes: `make demo` and `make test`. Each sets up what it needs first (tests/tools/setup),
+# or says exactly what to install.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fmt lint doc deny advisories bench real-parts setup clean
+
+demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
+	@tests/tools/setup build
+	cargo run --release --quiet -- demo $(ARGS)
+
+test: setup ## every test, with a real Kafka broker, schema registry and Prometheus
+	cargo test --workspace --no-fail-fast $(ARGS)
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## formatting and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+doc: ## the code's documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+deny: ## licences, bans and sources of the dependencies
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check licenses bans sources
+
+advisories: ## known vulnerabilities of the dependencies (fetches the RustSec database)
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check advisories
+
+bench: ## benchmarks
+	@tests/tools/setup build
+	cargo bench $(ARGS)
+
+setup: ## everything the tests need: packages and real parts
+	@tests/tools/setup test
+
+real-parts: setup ## how to start a real broker, registry or Prometheus by hand
+	@tests/tools/real help
+
+clean: ## what was built and downloaded
+	cargo clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

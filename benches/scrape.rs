@@ -1,0 +1,69 @@
+//! What a scrape and a report cost: 10 windows, 3 dimensions, 100 values each, all segments exported.
+
+use divan::Bencher;
+use std::sync::Arc;
+use upswell::domain::calendar::Instant;
+use upswell::domain::rates::{Customers, Money, Sums};
+use upswell::engine::report::{DimensionReport, Report, SegmentReport, WindowReport};
+use upswell::wire::exposition::{Exposition, Format};
+use upswell::wire::published::{Published, View};
+use upswell::wire::report::{EventCounts, json};
+use upswell::wire::telemetry::Telemetry;
+
+fn main() {
+    divan::main();
+}
+
+fn sums(seed: i128) -> Sums {
+    let money = Money {
+        opening: 1_234_567_891 * (seed + 1),
+        new: 1_000_003 * seed,
+        expansion: [3_000_017 * seed; 5],
+        churn: 2_000_011 * seed,
+        comparison_expansion: 7_000_001 * (seed + 1),
+        ..Money::default()
+    };
+    Sums { money, customers: Customers { opening: 100, new: 3, expansion: 5, churn: 2, ..Customers::default() } }
+}
+
+fn window(index: usize) -> WindowReport {
+    let segment = |value: i128| SegmentReport { value: format!("value number {value}"), sums: sums(value) };
+    let dimension =
+        |name: &str| DimensionReport { dimension: name.to_owned(), segments: (0..100).map(segment).collect(), folded: 3 };
+    WindowReport {
+        window: format!("trailing_{}d", 30 + index),
+        opening_edge: Instant(1_781_049_600_000),
+        closing_edge: Instant(1_789_027_200_000),
+        has_comparison: true,
+        total: sums(100),
+        dimensions: ["cohort", "plan", "vertical"].map(dimension).into(),
+    }
+}
+
+fn view() -> View {
+    let report = Report {
+        as_of: Instant(1_789_027_200_000),
+        currency: "USD".to_owned(),
+        time_zone: "UTC".to_owned(),
+        mrr: 1_234_567_890,
+        usage_today: 0,
+        windows: (0..10).map(window).collect(),
+    };
+    let segment_windows = report.windows.iter().map(|window| window.window.clone()).collect();
+    View { report, live_partitions: 12, owns_all: true, segment_windows }
+}
+
+#[divan::bench(args = ["text", "openmetrics"])]
+fn scrape(bencher: Bencher, name: &str) {
+    let format = if name == "text" { Format::Text } else { Format::OpenMetrics };
+    let published = Arc::new(Published::new());
+    published.publish(view());
+    let exposition = Exposition::new(published, Arc::new(Telemetry::new("billing.subscriptions", "billing.usage")));
+    bencher.bench(|| exposition.render(format));
+}
+
+#[divan::bench]
+fn report(bencher: Bencher) {
+    let view = view();
+    bencher.bench(|| json::render(&view.report, &EventCounts::default()));
+}

@@ -1,0 +1,329 @@
+//! A look at the cluster before anything is read from it.
+//!
+//! Everything is asked, then everything found is reported, so `check` prints all troubles at once and `run` takes the gravest.
+//! Looking changes nothing: no group is joined, no topic is created. A broker that refuses our credentials says so in an error event
+//! while every call merely times out, so the events are read after each attempt and a refusal ends the waiting at once.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::client::{Events, LoggingContext};
+use super::describe;
+use super::settings::Settings;
+pub use super::trouble::{Severity, Trouble};
+
+/// How long one attempt may take before the error events are read.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// A log that begins late is named by at most so many partitions.
+const NAMED_PARTITIONS: usize = 5;
+
+/// One topic. Vectors are indexed by partition; the offset vectors are empty for the dead-letter topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicFacts {
+    pub name: String,
+    /// Kafka's text form; `None` where the cluster has no topic ids.
+    pub id: Option<String>,
+    pub partitions: u32,
+    /// First offset each log still holds.
+    pub start_offsets: Vec<i64>,
+    /// The last stable offset: what a reader of committed records can reach.
+    pub end_offsets: Vec<i64>,
+}
+
+impl TopicFacts {
+    /// Partitions whose log no longer begins at offset 0: (partition, first offset).
+    pub fn truncated(&self) -> impl Iterator<Item = (usize, i64)> {
+        self.start_offsets.iter().copied().enumerate().filter(|(_, start)| *start > 0)
+    }
+}
+
+/// The cluster as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterFacts {
+    pub cluster_id: Option<String>,
+    pub subscriptions: TopicFacts,
+    pub usage: TopicFacts,
+    pub dead_letters: TopicFacts,
+}
+
+/// All that a look at the cluster found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Whole only when no trouble kept us from asking.
+    pub facts: Option<ClusterFacts>,
+    pub troubles: Vec<Trouble>,
+    /// Not in the way of a start, but worth a line in the log.
+    pub warnings: Vec<String>,
+}
+
+/// Looks at the cluster; fails with the gravest trouble. Warnings go to the log. Blocks for `timeout` at most, give or take an
+/// attempt.
+pub fn preflight(settings: &Settings, timeout: Duration) -> Result<ClusterFacts, Trouble> {
+    let Findings { facts, troubles, warnings } = inspect(settings, timeout);
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    match (troubles.into_iter().max_by_key(Trouble::severity), facts) {
+        (Some(trouble), _) => Err(trouble),
+        (None, Some(facts)) => Ok(facts),
+        (None, None) => Err(Trouble::transient("the cluster could not be described; it is asked again")),
+    }
+}
+
+/// Looks at the cluster and reports everything found. Blocks like [`preflight`].
+pub fn inspect(settings: &Settings, timeout: Duration) -> Findings {
+    let mut findings = Findings::default();
+    match Probe::new(settings, timeout) {
+        Ok(probe) => findings.facts = probe.look(&mut findings.troubles, &mut findings.warnings),
+        Err(trouble) => findings.troubles.push(trouble),
+    }
+    findings
+}
+
+/// A question's way to the cluster, and when to stop asking.
+struct Probe<'s> {
+    settings: &'s Settings,
+    consumer: BaseConsumer<LoggingContext>,
+    events: Events,
+    timeout: Duration,
+    deadline: Instant,
+}
+
+impl<'s> Probe<'s> {
+    fn new(settings: &'s Settings, timeout: Duration) -> Result<Probe<'s>, Trouble> {
+        let context = LoggingContext::default();
+        let events = context.events.clone();
+        let made = settings.probe().create_with_context(context);
+        let consumer = made.map_err(|error| unusable(&error))?;
+        Ok(Probe { settings, consumer, events, timeout, deadline: Instant::now() + timeout })
+    }
+
+    fn look(&self, troubles: &mut Vec<Trouble>, warnings: &mut Vec<String>) -> Option<ClusterFacts> {
+        let topics = &self.settings.topics;
+        let named = [("subscriptions", &topics.subscriptions), ("usage", &topics.usage), ("dead_letters", &topics.dead_letters)];
+        let mut found = Vec::new();
+        for (key, name) in named {
+            match self.topic(key, name) {
+                Ok(topic) => found.push(topic),
+                Err(Missing::Topic(trouble)) => troubles.push(trouble),
+                Err(Missing::Cluster(trouble)) => {
+                    troubles.push(trouble);
+                    return None;
+                }
+            }
+        }
+        self.settings_of(troubles, warnings, &found);
+        let billing = found.iter_mut().filter(|topic| topic.name != topics.dead_letters);
+        billing.for_each(|topic| troubles.extend(self.offsets(topic).err()));
+        if !self.settings.accept_truncated_log {
+            troubles.extend(found.iter().filter_map(truncation));
+        }
+        troubles.extend(unequal(self.settings, &found));
+        let [subscriptions, usage, dead_letters] = <[TopicFacts; 3]>::try_from(self.identified(found, troubles)).ok()?;
+        let cluster_id = self.consumer.client().fetch_cluster_id(Duration::ZERO);
+        Some(ClusterFacts { cluster_id, subscriptions, usage, dead_letters })
+    }
+
+    /// Asks until there is an answer, a refusal of our credentials, or no time left.
+    fn attempt<T>(&self, mut ask: impl FnMut(Duration) -> Result<T, KafkaError>) -> Result<T, Trouble> {
+        loop {
+            let error = match ask(self.left().min(ATTEMPT)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            // Error events are delivered to whoever polls; without a subscription that is all a poll does.
+            while self.consumer.poll(Duration::from_millis(50)).is_some() {}
+            if let Some(reason) = self.events.refused_credentials() {
+                return Err(refused(&reason));
+            }
+            if self.left().is_zero() {
+                return Err(self.unreachable(&error));
+            }
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    fn unreachable(&self, error: &KafkaError) -> Trouble {
+        let last = self.events.last_error().unwrap_or_else(|| error.to_string());
+        Trouble::transient(format!(
+            "no broker of kafka.brokers ({}) answered within {} s: start Kafka, or correct kafka.brokers and the security settings in \
+             kafka.properties; the last error was: {last}",
+            self.settings.brokers,
+            self.timeout.as_secs_f32()
+        ))
+    }
+
+    fn topic(&self, key: &str, name: &str) -> Result<TopicFacts, Missing> {
+        let metadata = self.attempt(|timeout| self.consumer.fetch_metadata(Some(name), timeout)).map_err(Missing::Cluster)?;
+        let topic = metadata.topics().iter().find(|topic| topic.name() == name);
+        let error = topic.map_or(Some(RDKafkaErrorCode::UnknownTopicOrPartition), |topic| topic.error().map(Into::into));
+        if let Some(code) = error {
+            return Err(Missing::Topic(absent(key, name, code)));
+        }
+        let partitions = topic.map(|topic| topic.partitions()).unwrap_or_default();
+        let leaderless: Vec<i32> = partitions.iter().filter(|part| part.leader() < 0).map(|part| part.id()).collect();
+        match (partitions.len(), leaderless.first()) {
+            (0, _) => Err(Missing::Topic(Trouble::transient(format!("topic {name} has no partitions yet; wait, or add some")))),
+            (_, Some(first)) => Err(Missing::Topic(Trouble::transient(format!(
+                "{} of topic {name}'s partitions have no leader (the first is {first}): bring the brokers that hold them back",
+                leaderless.len()
+            )))),
+            (count, None) => Ok(TopicFacts {
+                name: name.to_owned(),
+                id: None,
+                partitions: u32::try_from(count).unwrap_or(u32::MAX),
+                start_offsets: Vec::new(),
+                end_offsets: Vec::new(),
+            }),
+        }
+    }
+
+    /// Where a topic's logs begin and end.
+    fn offsets(&self, topic: &mut TopicFacts) -> Result<(), Trouble> {
+        for partition in 0..i32::try_from(topic.partitions).unwrap_or(i32::MAX) {
+            let ask = |timeout| self.consumer.fetch_watermarks(&topic.name, partition, timeout);
+            let unknown = |trouble: Trouble| trouble.about(&format!("the offsets of {} partition {partition}", topic.name));
+            let (start, end) = self.attempt(ask).map_err(unknown)?;
+            topic.start_offsets.push(start);
+            topic.end_offsets.push(end);
+        }
+        Ok(())
+    }
+
+    fn brokers(&self) -> Vec<i32> {
+        let metadata = self.consumer.fetch_metadata(Some(&self.settings.topics.subscriptions), self.left().min(ATTEMPT));
+        metadata
+            .map(|metadata| metadata.brokers().iter().map(rdkafka::metadata::MetadataBroker::id).collect())
+            .unwrap_or_default()
+    }
+
+    /// Looks at `cleanup.policy`: compaction keeps one record of a key, and our key is the customer.
+    fn settings_of(&self, troubles: &mut Vec<Trouble>, warnings: &mut Vec<String>, found: &[TopicFacts]) {
+        let (brokers, names) = (self.brokers(), names(found));
+        let ask = |timeout| {
+            let answer = describe::topic_setting(self.consumer.client(), &brokers, &names, "cleanup.policy", timeout);
+            unless_unsupported(answer)
+        };
+        let policies = match self.attempt(ask) {
+            Ok(policies) => policies.unwrap_or_default(),
+            Err(trouble) => return troubles.push(trouble.about("cleanup.policy of the topics is not known")),
+        };
+        for (topic, policy) in policies {
+            let letters = topic == self.settings.topics.dead_letters;
+            match policy {
+                Ok(Some(policy)) if policy.contains("compact") && letters => warnings.push(format!(
+                    "cleanup.policy of dead-letter topic {topic} is {policy}: letters of one key replace one another; set it to delete"
+                )),
+                Ok(Some(policy)) if policy.contains("compact") => troubles.push(compacted(&topic, &policy)),
+                Ok(_) => {}
+                Err(code) => warnings.push(format!(
+                    "cleanup.policy of topic {topic} may not be read ({code}), so compaction would go unnoticed: grant \
+                     DescribeConfigs on the topic, and make sure the policy is delete"
+                )),
+            }
+        }
+    }
+
+    /// Adds the topic ids.
+    fn identified(&self, mut found: Vec<TopicFacts>, troubles: &mut Vec<Trouble>) -> Vec<TopicFacts> {
+        let brokers = self.brokers();
+        let ids = {
+            let names = names(&found);
+            self.attempt(|timeout| unless_unsupported(describe::topic_ids(self.consumer.client(), &brokers, &names, timeout)))
+        };
+        match ids {
+            Ok(ids) => {
+                for (name, id) in ids.unwrap_or_default() {
+                    found.iter_mut().filter(|topic| topic.name == name).for_each(|topic| topic.id.clone_from(&id));
+                }
+            }
+            Err(trouble) => troubles.push(trouble.about("the topic ids are not known")),
+        }
+        found
+    }
+}
+
+/// Why a topic could not be looked at.
+enum Missing {
+    Topic(Trouble),
+    /// Nothing else will be answered either.
+    Cluster(Trouble),
+}
+
+fn names(topics: &[TopicFacts]) -> Vec<&str> {
+    topics.iter().map(|topic| topic.name.as_str()).collect()
+}
+
+/// A cluster that cannot be asked this (an embedded one) is no trouble: `None`.
+fn unless_unsupported<T>(answer: Result<T, RDKafkaErrorCode>) -> Result<Option<T>, KafkaError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(RDKafkaErrorCode::UnsupportedFeature) => Ok(None),
+        Err(code) => Err(KafkaError::AdminOp(code)),
+    }
+}
+
+/// A client that cannot even be made: librdkafka names the property.
+pub(super) fn unusable(error: &KafkaError) -> Trouble {
+    Trouble::configuration(format!("kafka.properties cannot be used: {error}; correct the property it names"))
+}
+
+pub(super) fn refused(reason: &str) -> Trouble {
+    Trouble::configuration(format!(
+        "the brokers refuse our credentials: correct the security settings in kafka.properties and kafka.properties_files; {reason}"
+    ))
+}
+
+fn absent(key: &str, name: &str, code: RDKafkaErrorCode) -> Trouble {
+    Trouble::transient(match code {
+        RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => format!(
+            "topic {name} does not exist: create it (kafka-topics.sh --create --topic {name} --partitions N), or correct \
+             kafka.topics.{key}"
+        ),
+        RDKafkaErrorCode::TopicAuthorizationFailed => {
+            format!("topic {name} may not be read by this user: grant Describe and Read (Write for dead letters) on it")
+        }
+        RDKafkaErrorCode::InvalidTopic => format!("{name} cannot be the name of a topic: correct kafka.topics.{key}"),
+        other => format!("topic {name} cannot be described ({other}); it is asked again"),
+    })
+}
+
+fn unequal(settings: &Settings, found: &[TopicFacts]) -> Option<Trouble> {
+    let of = |name: &str| found.iter().find(|topic| topic.name == name);
+    let (subscriptions, usage) = (of(&settings.topics.subscriptions)?, of(&settings.topics.usage)?);
+    (subscriptions.partitions != usage.partitions).then(|| {
+        Trouble::configuration(format!(
+            "topic {} has {} partitions and topic {} has {}: a customer's events must be in the same partition of both, so give both \
+             topics the same number of partitions (and write the events again)",
+            subscriptions.name, subscriptions.partitions, usage.name, usage.partitions
+        ))
+    })
+}
+
+fn compacted(topic: &str, policy: &str) -> Trouble {
+    Trouble::configuration(format!(
+        "cleanup.policy of topic {topic} is {policy}: compaction keeps one event of each customer and deletes the others, so no total \
+         would be right; set it to delete (kafka-configs.sh --alter --topic {topic} --add-config cleanup.policy=delete)"
+    ))
+}
+
+fn truncation(topic: &TopicFacts) -> Option<Trouble> {
+    let all: Vec<String> = topic.truncated().map(|(part, start)| format!("partition {part} begins at offset {start}")).collect();
+    let rest = all.len().saturating_sub(NAMED_PARTITIONS);
+    let named = all.iter().take(NAMED_PARTITIONS).cloned().collect::<Vec<_>>().join(", ");
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    (!all.is_empty()).then(|| {
+        Trouble::truncated(format!(
+            "the log of topic {} no longer begins at offset 0 ({named}{more}), so history is missing: restore the topic, or set \
+             kafka.accept_truncated_log: true to start with what is left",
+            topic.name
+        ))
+    })
+}
+
+#[cfg(test)]
+#[path = "preflight_tests.rs"]
+mod tests;

@@ -1,0 +1,16 @@
+//! Exactness: the incremental engine against a slow twin that recomputes everything from all facts.
+//!
+//! One test crate, so that the twin, the generator of histories and the harness are compiled once. `semantics` holds the worked
+//! examples as tests, `properties` random histories. A failed property prints its seed and the shrunk history; `UPSWELL_SEED`
+//! repeats it, `PROPTEST_CASES` makes every property run that many cases.
+
+mod build;
+mod choices;
+mod harness;
+mod history;
+mod memory;
+mod parts;
+mod properties;
+mod regressions;
+mod semantics;
+mod twin;

@@ -1,0 +1,15 @@
+//! The built binary against a real Kafka broker, schema registry and Prometheus.
+//!
+//! One broker and one registry serve all tests, which run side by side with topics and groups of their own (see `bench`).
+//! The broker and registry are real, the events are encoded by libraries that are not ours, and numbers are compared with
+//! `upswell replay`, whose engine the other tests prove.
+
+mod bench;
+mod exact;
+mod history;
+mod letters;
+mod placement;
+mod refusals;
+mod scrape;
+mod smoke;
+mod waiting;

@@ -1,0 +1,21 @@
+//! Real parts for tests: a Kafka broker, a schema registry, Prometheus, and the built `upswell` binary.
+//!
+//! A library of its own, so that every test binary uses what it needs of it. Everything listens on free loopback ports, keeps
+//! its files in a temporary directory and ends with the test process, also when that panics or is killed: a guard process
+//! holds the other end of a pipe and cleans up, by process id, when the pipe breaks. Helpers panic with a sentence that says
+//! what went wrong, because a test that cannot go on has failed.
+
+pub mod avro;
+pub mod http;
+pub mod kafka;
+pub mod parts;
+pub mod program;
+pub mod prometheus;
+pub mod registry;
+pub mod samples;
+pub mod wait;
+
+pub use kafka::RealKafka;
+pub use program::Upswell;
+pub use prometheus::Prometheus;
+pub use registry::{Gate, Registry};

@@ -1,0 +1,103 @@
+//! A real Prometheus that scrapes one address, and what it made of it.
+
+use crate::http;
+use crate::parts::{Place, free_ports, script};
+use crate::wait;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+/// Prometheus with one target.
+#[derive(Debug)]
+pub struct Prometheus {
+    _place: Place,
+    port: u16,
+}
+
+impl Prometheus {
+    /// Scrapes `http://TARGET/metrics` every second; with `openmetrics` it negotiates that format, which it prefers by itself,
+    /// else only the text format.
+    pub fn start(target: &str, openmetrics: bool) -> Prometheus {
+        let (place, port) = (Place::new(), free_ports(1));
+        let target = if openmetrics { target.to_owned() } else { text_only(target) };
+        let config = format!(
+            "global: {{ scrape_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
+        );
+        std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
+        place.real("prometheus", &port.to_string());
+        Prometheus { _place: place, port }
+    }
+
+    fn api(&self, path: &str) -> Option<Value> {
+        http::get(&format!("http://127.0.0.1:{}/api/v1/{path}", self.port)).map(|answer| answer.json()["data"].clone())
+    }
+
+    /// Returns when a scrape has succeeded; a scrape that failed panics with Prometheus' own words.
+    pub fn wait_scraped(&self) {
+        wait::until("a first scrape", || {
+            let targets = self.api("targets")?;
+            let target = &targets["activeTargets"][0];
+            assert_ne!(target["health"], "down", "the scrape failed: {}", target["lastError"]);
+            (target["health"] == "up").then_some(())
+        });
+    }
+
+    /// The value of an instant query with one result; `None` when it has none.
+    pub fn query(&self, expression: &str) -> Option<f64> {
+        let encoded: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let data = self.api(&format!("query?query={encoded}"))?;
+        data["result"][0]["value"][1].as_str()?.parse().ok()
+    }
+
+    /// Type, unit and help of a family as Prometheus understood them.
+    pub fn metadata(&self, family: &str) -> Value {
+        self.api(&format!("metadata?metric={family}")).map(|data| data[family][0].clone()).unwrap_or_default()
+    }
+}
+
+/// An address that passes scrapes on, asking for the text format only (older Prometheus versions cannot be told to).
+fn text_only(target: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    let address = listener.local_addr().expect("a bound socket has an address").to_string();
+    let url = format!("http://{target}/metrics");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = Vec::new();
+            let mut buffer = [0; 1024];
+            while !request.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut buffer) {
+                    Ok(read) if read > 0 => request.extend_from_slice(&buffer[..read]),
+                    _ => break,
+                }
+            }
+            let Some(answer) = http::get_as(&url, "text/plain;version=0.0.4") else { continue };
+            let head = format!(
+                "HTTP/1.1 {} x\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                answer.status,
+                answer.content_type,
+                answer.body.len()
+            );
+            if let Err(error) = stream.write_all((head + &answer.body).as_bytes()) {
+                eprintln!("pass a scrape on: {error}");
+            }
+        }
+    });
+    address
+}
+
+/// What `promtool check metrics` says of a text exposition: nothing when it is clean.
+pub fn lint(exposition: &str) -> String {
+    let mut promtool = Command::new(script())
+        .args(["promtool", "check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool can be started");
+    promtool.stdin.take().expect("its input is a pipe").write_all(exposition.as_bytes()).expect("promtool reads");
+    let output = promtool.wait_with_output().expect("promtool ends");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if output.status.success() || !said.is_empty() { said } else { format!("{}", output.status) }
+}
