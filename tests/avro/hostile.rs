@@ -107,7 +107,7 @@ fn instants() {
 fn usage_data() {
     let nothing: &[u8] = &[];
     let list = r#"{"type":"record","name":"L","fields":[{"name":"next","type":["null","L"]}]}"#;
-    let nulls = format!("[{}]", vec![r#"{"name":"E","type":"record","fields":[]}"#; 1].join(","));
+    let nulls = r#"[{"name":"E","type":"record","fields":[]}]"#;
     let ones = |count: usize, end: &[u8]| bytes(&[&vec![2; count], end]);
     let empty_items = r#"{"type":"array","items":{"type":"record","name":"E","fields":[{"name":"n","type":"null"}]}}"#;
     let huge = varint(i64::MAX);
