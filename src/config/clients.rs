@@ -2,8 +2,8 @@
 
 use super::fault::{Fault, Place};
 use super::properties::is_secret;
-use super::types::{GroupProtocol, Kafka};
-use crate::adapter::kafka;
+use super::types::{GroupProtocol, Kafka, SchemaRegistry, Secret};
+use crate::adapter::{kafka, registry};
 use std::collections::BTreeMap;
 
 impl Kafka {
@@ -45,5 +45,21 @@ impl Kafka {
         // Judging the properties together makes a client; without brokers it connects to nothing.
         let settings = kafka::Settings { brokers: String::new(), ..self.settings() };
         settings.property_faults().into_iter().map(fault).collect()
+    }
+}
+
+impl SchemaRegistry {
+    /// The settings of the registry's client.
+    pub fn settings(&self) -> registry::Settings {
+        let exposed = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+        registry::Settings {
+            url: self.url.clone(),
+            user: self.user.clone(),
+            password: exposed(&self.password),
+            ca: exposed(&self.tls_ca),
+            cert: exposed(&self.tls_cert),
+            key: exposed(&self.tls_key),
+            directory: self.directory.clone(),
+        }
     }
 }

@@ -52,7 +52,8 @@ pub fn write<'t>(this: &'t Type, random: &mut Random, around: &mut Vec<&'t Type>
         Type::Array(item) => blocks(random, out, |random, out| write(item, random, around, out)),
         Type::Map(value) => blocks(random, out, |random, out| {
             // Equal keys only where each value can be read: the oracle forgets the earlier ones.
-            let number = if matches!(**value, Type::Plain("string" | "null", _)) { String::new() } else { random.number().to_string() };
+            let number =
+                if matches!(**value, Type::Plain("string" | "null", _)) { String::new() } else { random.number().to_string() };
             text(format!("{}{number}", random.word()).as_bytes(), out);
             write(value, random, around, out);
         }),
