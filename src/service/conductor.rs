@@ -7,6 +7,7 @@
 use super::assignment::Assignment;
 use super::board::{Board, KINDS};
 use super::crew::Crew;
+use super::intake::{Inlet, Partition};
 use super::placement::Misplaced;
 use super::readiness::{Standing, assess};
 use super::rounds::Rounds;
@@ -16,6 +17,7 @@ use super::{Control, Failure, Shared};
 use crate::adapter::kafka::Topics;
 use crate::adapter::kafka::consumer::{Group, GroupEvent, Place, Source};
 use crate::adapter::kafka::letters::Letters;
+use crate::domain::facts::FactKind;
 use crate::wire::readiness::{Phase, Readiness};
 use crate::wire::telemetry::StopReason;
 use crossbeam_channel::{Receiver, Sender, select, tick};
@@ -43,7 +45,9 @@ pub struct Conductor {
     pub shards: Shards,
     pub group: Group,
     pub rounds: Rounds,
-    pub letters: Letters,
+    pub letters: Arc<Letters>,
+    /// In the order of [`KINDS`].
+    pub topic_ids: [Option<Arc<str>>; 2],
     pub assignment: Assignment<Source>,
     pub state: State,
     /// Where the watch takes its requests.
@@ -144,8 +148,10 @@ impl Conductor {
             GroupEvent::Assigned(sources) => self.assign(sources),
             GroupEvent::Revoked { places, rejoining, released } => self.revoke(&places, rejoining, &released),
             GroupEvent::Troubled(trouble) => {
-                tracing::warn!(trouble, "the Kafka client is in trouble and goes on trying");
-                self.state.trouble = Some(trouble);
+                if self.state.trouble.as_ref() != Some(&trouble) {
+                    tracing::warn!("the Kafka client is in trouble and goes on trying: {trouble}");
+                    self.state.trouble = Some(trouble);
+                }
             }
             GroupEvent::Died(reason) => return Err(Failure::Runtime(reason)),
         }
@@ -169,18 +175,23 @@ impl Conductor {
 
     fn begin(&mut self, board: Arc<Board>, sources: [Option<Source>; 2]) {
         let partition = board.partition;
-        let [first, second] = KINDS.map(|kind| self.topics.of(kind));
         let [one, other] = sources;
-        let one = one.or_else(|| self.group.again(first, partition));
-        let other = other.or_else(|| self.group.again(second, partition));
+        let inlets = [self.inlet(FactKind::Subscription, partition, one), self.inlet(FactKind::Usage, partition, other)];
         if let Some((reason, sentence)) = &self.state.halted {
             board.stop(*reason, sentence.clone());
         }
         // Without a source the client is being closed, and nothing is read any more.
-        if let (Some(one), Some(other)) = (one, other) {
+        if let [Some(one), Some(other)] = inlets {
             let shard = self.shards.begin(self.shared.clock.now());
-            self.crew.own(board, shard, [one, other]);
+            self.crew.own(Partition::new(board, shard, [one, other], &self.letters));
         }
+    }
+
+    /// The way records of a topic's partition come in; one whose source was used before is read again from its beginning.
+    fn inlet(&self, kind: FactKind, partition: i32, source: Option<Source>) -> Option<Inlet> {
+        let topic: Arc<str> = self.topics.of(kind).into();
+        let source = source.or_else(|| self.group.again(&topic, partition))?;
+        Some(Inlet { source, topic, topic_id: self.topic_ids[kind as usize].clone() })
     }
 
     fn revoke(&mut self, places: &[Place], rejoining: bool, released: &Sender<()>) {

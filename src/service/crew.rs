@@ -3,15 +3,12 @@
 //! A worker that panics is a failure of the whole service: a live process with a dead worker would show figures that no longer
 //! move.
 
-use super::board::Board;
 use super::intake::{Partition, Surroundings};
 use super::placement::Misplaced;
 use super::worker::{Answer, Command, Worker};
 use super::{Control, Failure};
-use crate::adapter::kafka::consumer::Source;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
-use crate::engine::shard::Shard;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,14 +43,15 @@ impl Crew {
     }
 
     /// Hands a partition to its worker.
-    pub fn own(&self, board: Arc<Board>, shard: Shard, sources: [Source; 2]) {
-        let hand = self.hand(board.partition);
+    pub fn own(&self, mut partition: Partition) {
+        let hand = self.hand(partition.board.partition);
         let bell = hand.bell.clone();
         let ring = move || {
             // A full channel means that the bell is ringing already.
             let _ = bell.try_send(());
         };
-        hand.tell(Command::Own(Box::new(Partition::new(board, shard, sources, ring))));
+        partition.on_arrival(ring);
+        hand.tell(Command::Own(Box::new(partition)));
     }
 
     /// Ends a partition; `released` is dropped once its sources are.

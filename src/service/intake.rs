@@ -9,7 +9,7 @@ use super::board::{Board, KINDS, Stall};
 use super::placement::{Misplaced, Placement};
 use super::schemas::{Found, Schemas};
 use crate::adapter::kafka::consumer::{Offer, Source};
-use crate::adapter::kafka::letters::{Letters, Receipt, Settled};
+use crate::adapter::kafka::letters::{Letter, Letters, Post};
 use crate::domain::accept;
 use crate::domain::calendar::Instant;
 use crate::domain::facts::{FactKind, RawFact, Rejection};
@@ -18,8 +18,7 @@ use crate::engine::shard::{Shard, UsageVerdict};
 use crate::wire::framing::{self, Frame};
 use crate::wire::telemetry::{StopReason, Telemetry};
 use rdkafka::Message;
-use rdkafka::message::OwnedMessage;
-use std::collections::VecDeque;
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, OwnedMessage};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 
@@ -36,7 +35,6 @@ const LETTERS_FULL: &str = "the most letters that may wait for the dead-letter t
 pub struct Surroundings {
     pub plan: Arc<Plan>,
     pub schemas: Schemas,
-    pub letters: Letters,
     pub telemetry: Arc<Telemetry>,
     pub placement: Arc<Placement>,
 }
@@ -49,6 +47,14 @@ pub struct Partition {
     lanes: Vec<Lane>,
 }
 
+/// Where the records of one topic of it come from.
+pub struct Inlet {
+    pub source: Source,
+    pub topic: Arc<str>,
+    /// Kafka's id of the topic, if the cluster has such.
+    pub topic_id: Option<Arc<str>>,
+}
+
 /// One topic of it.
 struct Lane {
     source: Source,
@@ -59,13 +65,39 @@ struct Lane {
     asked: Moment,
 }
 
-/// What is known of one topic's records: how far they were taken, and which letters are on their way.
+/// Whose records these are, and how far they were taken.
 struct Ledger {
     kind: FactKind,
+    topic: Arc<str>,
+    topic_id: Option<Arc<str>>,
     partition: i32,
     next: i64,
-    /// By offset.
-    letters: VecDeque<(i64, Receipt)>,
+    letters: Arc<Letters>,
+}
+
+/// A record, wherever it lies.
+#[derive(Clone, Copy)]
+struct Record<'r> {
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<&'r [u8]>,
+    value: Option<&'r [u8]>,
+    headers: Option<&'r BorrowedHeaders>,
+}
+
+impl<'r> Record<'r> {
+    fn of<M: Message>(message: &'r M, headers: Option<&'r BorrowedHeaders>) -> Record<'r> {
+        let (key, value) = (message.key(), message.payload());
+        Record { offset: message.offset(), timestamp: message.timestamp().to_millis(), key, value, headers }
+    }
+
+    fn fetched(message: &'r BorrowedMessage) -> Record<'r> {
+        Record::of(message, message.headers())
+    }
+
+    fn held(message: &'r OwnedMessage) -> Record<'r> {
+        Record::of(message, message.headers().map(|headers| headers.as_borrowed()))
+    }
 }
 
 /// Why a topic cannot go on.
@@ -89,22 +121,19 @@ enum Verdict {
 }
 
 impl Partition {
-    /// `sources` in the order of [`KINDS`]; `ring` is called when records arrive while there were none.
-    pub fn new(
-        board: Arc<Board>,
-        shard: Shard,
-        sources: [Source; 2],
-        ring: impl Fn() + Clone + Send + Sync + 'static,
-    ) -> Partition {
-        let [subscriptions, usage] = sources;
-        let lane = |kind, mut source: Source| {
-            source.on_arrival(ring.clone());
-            let ledger = Ledger { kind, partition: board.partition, next: 0, letters: VecDeque::new() };
+    /// `inlets` in the order of [`KINDS`].
+    pub fn new(board: Arc<Board>, shard: Shard, inlets: [Inlet; 2], letters: &Arc<Letters>) -> Partition {
+        let lane = |(kind, Inlet { source, topic, topic_id }): (FactKind, Inlet)| {
+            let ledger = Ledger { kind, topic, topic_id, partition: board.partition, next: 0, letters: letters.clone() };
             Lane { source, held: None, ledger, asked: Moment::now() }
         };
-        let [first, second] = KINDS;
-        let lanes = vec![lane(first, subscriptions), lane(second, usage)];
+        let lanes = KINDS.into_iter().zip(inlets).map(lane).collect();
         Partition { board, shard, lanes }
+    }
+
+    /// Has `ring` called when records arrive while there were none.
+    pub fn on_arrival(&mut self, ring: impl Fn() + Clone + Send + Sync + 'static) {
+        self.lanes.iter_mut().for_each(|lane| lane.source.on_arrival(ring.clone()));
     }
 
     /// Takes what has been fetched, up to a batch of each topic, and notes the positions. Answers how many records were taken.
@@ -135,15 +164,14 @@ impl Partition {
     /// Notes the positions a last time and lets the sources go.
     pub fn close(&mut self) {
         self.note_positions();
-        self.lanes.clear();
+        for Lane { ledger, .. } in self.lanes.drain(..) {
+            ledger.letters.release(&ledger.topic, ledger.partition);
+        }
     }
 
     /// Takes note of letters acknowledged since, and of positions passed without a record.
     pub fn note_positions(&mut self) {
         for lane in &mut self.lanes {
-            if let Err(detail) = lane.ledger.settle_letters() {
-                self.board.stop(StopReason::DeadLetterRefused, detail);
-            }
             lane.pass_control_records(&self.board);
             self.board.set_position(lane.ledger.kind, lane.ledger.next, lane.ledger.safe());
         }
@@ -156,7 +184,7 @@ impl Lane {
     fn take_in(&mut self, shard: &mut Shard, around: &mut Surroundings) -> (usize, Option<Halt>) {
         let mut taken = 0;
         if let Some(held) = self.held.take() {
-            if let Err(halt) = self.ledger.take(&held, shard, around) {
+            if let Err(halt) = self.ledger.take(Record::held(&held), shard, around) {
                 self.held = Some(held);
                 return (0, Some(halt));
             }
@@ -165,7 +193,7 @@ impl Lane {
         while taken < BATCH {
             match self.source.poll() {
                 Offer::Record(record) => {
-                    if let Err(halt) = self.ledger.take(&record, shard, around) {
+                    if let Err(halt) = self.ledger.take(Record::fetched(&record), shard, around) {
                         self.held = Some(record.detach());
                         return (taken, Some(halt));
                     }
@@ -202,7 +230,7 @@ fn truncated(topic: &str, next: i64) -> Halt {
 
 impl Ledger {
     /// Takes one record: applies it, counts it, or sends its letter. On failure the record stays to be taken.
-    fn take(&mut self, record: &impl Message, shard: &mut Shard, around: &mut Surroundings) -> Result<(), Halt> {
+    fn take(&mut self, record: Record, shard: &mut Shard, around: &mut Surroundings) -> Result<(), Halt> {
         let verdict = self.judge(record, shard, around);
         let topic = around.telemetry.topic(self.kind);
         match verdict {
@@ -214,19 +242,19 @@ impl Ledger {
                 return Err(Halt::Misplaced(misplaced));
             }
             Verdict::Rejected(rejection) => {
-                self.send_letter(record, &rejection, &around.letters)?;
+                self.send_letter(record, &rejection)?;
                 topic.rejected.add(rejection.reason, 1);
             }
         }
-        if let Some(at) = record.timestamp().to_millis() {
+        if let Some(at) = record.timestamp {
             topic.last_event.saw(Instant(at));
         }
-        self.next = record.offset() + 1;
+        self.next = record.offset + 1;
         Ok(())
     }
 
-    fn judge(&self, record: &impl Message, shard: &mut Shard, around: &mut Surroundings) -> Verdict {
-        let frame = match framing::parse(record.payload()) {
+    fn judge(&self, record: Record, shard: &mut Shard, around: &mut Surroundings) -> Verdict {
+        let frame = match framing::parse(record.value) {
             Ok(frame) => frame,
             Err(rejection) => return Verdict::Rejected(rejection),
         };
@@ -236,7 +264,7 @@ impl Ledger {
             Found::NotYet(sentence) => return Verdict::Unknown(sentence),
         };
         let (Frame::Confluent { datum, .. } | Frame::SingleObject { datum, .. }) = frame;
-        let record_at = record.timestamp().to_millis().map(Instant);
+        let record_at = record.timestamp.map(Instant);
         let applied = decoder.decode(datum).and_then(|raw| apply(&raw, record_at, shard, &around.plan));
         let new_customer = match applied {
             Ok(Outcome::Duplicate) => return Verdict::Duplicate,
@@ -249,35 +277,37 @@ impl Ledger {
         }
     }
 
-    fn send_letter(&mut self, record: &impl Message, rejection: &Rejection, letters: &Letters) -> Result<(), Halt> {
-        let schema_id = match framing::parse(record.payload()) {
-            Ok(Frame::Confluent { schema_id, .. }) => Some(schema_id),
-            _ => None,
-        };
-        let full = |_| Halt::Stall(Stall::DeadLetters(LETTERS_FULL.to_owned()));
-        let receipt = letters.send(record, rejection, schema_id).map_err(full)?;
-        self.letters.push_back((record.offset(), receipt));
-        Ok(())
-    }
-
-    /// Forgets letters that have arrived.
-    ///
-    /// # Errors
-    /// The dead-letter topic refused one for good: a sentence.
-    fn settle_letters(&mut self) -> Result<(), String> {
-        while let Some((_, receipt)) = self.letters.front() {
-            match receipt.settled() {
-                Settled::NotYet => break,
-                Settled::Refused(sentence) => return Err(sentence),
-                Settled::Acknowledged => drop(self.letters.pop_front()),
+    fn send_letter(&self, record: Record, rejection: &Rejection) -> Result<(), Halt> {
+        let schema_id = framing::parse(record.value).ok().map(|frame| match frame {
+            Frame::Confluent { schema_id, .. } => schema_id.to_string(),
+            Frame::SingleObject { fingerprint, .. } => format!("{fingerprint:016x}"),
+        });
+        let post = self.letters.send(&Letter {
+            topic: &self.topic,
+            topic_id: self.topic_id.as_deref(),
+            partition: self.partition,
+            offset: record.offset,
+            reason: rejection.reason,
+            detail: &rejection.detail,
+            schema_id: schema_id.as_deref(),
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+            timestamp: record.timestamp,
+        });
+        match post {
+            Post::Taken => Ok(()),
+            Post::Full => {
+                let sentence = self.letters.trouble().unwrap_or_else(|| LETTERS_FULL.to_owned());
+                Err(Halt::Stall(Stall::DeadLetters(sentence)))
             }
         }
-        Ok(())
     }
 
-    /// The offset that may be recorded.
+    /// The offset that may be recorded: not past a record whose letter the broker does not have.
     fn safe(&self) -> i64 {
-        self.letters.front().map_or(self.next, |(offset, _)| *offset)
+        let waiting = self.letters.lowest_unacknowledged(&self.topic, self.partition);
+        waiting.map_or(self.next, |offset| offset.min(self.next))
     }
 }
 

@@ -15,14 +15,14 @@ use super::watch::Watch;
 use super::{Control, Failure, Settings, Shared, spawn};
 use crate::adapter::kafka::bounds::Bounds;
 use crate::adapter::kafka::consumer::Group;
-use crate::adapter::kafka::letters::Letters;
+use crate::adapter::kafka::letters::{LetterEvent, Letters};
 use crate::adapter::kafka::preflight::{ClusterFacts, preflight};
 use crate::adapter::kafka::protocol::settle;
 use crate::adapter::kafka::{FetchBudget, Protocol, Severity, Trouble};
 use crate::adapter::registry::Registry;
 use crate::domain::facts::FactKind;
 use crate::wire::readiness::{Phase, Readiness};
-use crate::wire::telemetry::GroupProtocol;
+use crate::wire::telemetry::{GroupProtocol, StopReason};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rdkafka::error::KafkaError;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -71,7 +71,7 @@ fn insist<T>(
     told: &Receiver<Control>,
     attempt: impl Fn(&Settings) -> Result<T, Trouble>,
 ) -> Result<Option<T>, Failure> {
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut said) = (FIRST_PAUSE, String::new());
     loop {
         let trouble = match attempt(settings) {
             Ok(found) => return Ok(Some(found)),
@@ -82,8 +82,12 @@ fn insist<T>(
             Severity::TruncatedLog => Phase::Stopped,
             Severity::Transient => Phase::WaitingForTopics,
         };
-        tracing::warn!(%trouble, "the service cannot start yet; trying again");
-        shared.published.set_readiness(Readiness::new(phase, trouble.to_string()));
+        let sentence = trouble.to_string();
+        if sentence != said {
+            tracing::warn!("cannot start yet, trying again: {sentence}");
+            said.clone_from(&sentence);
+        }
+        shared.published.set_readiness(Readiness::new(phase, sentence));
         if !wait(settings, told, jittered(pause))? {
             return Ok(None);
         }
@@ -140,13 +144,12 @@ fn assemble(
 ) -> Result<Conductor, Failure> {
     let count = facts.subscriptions.partitions;
     let topics = settings.kafka.topics.clone();
-    let letters = Letters::new(&settings.kafka, facts, shared.telemetry.clone()).map_err(unusable)?;
+    let letters = Arc::new(post_office(&settings, &shared)?);
     let registry = Registry::new(&settings.registry).map_err(|error| Failure::Configuration(error.to_string()))?;
     let placement = Arc::new(Placement::new(count));
     let surroundings = || Surroundings {
         plan: settings.plan.clone(),
         schemas: Schemas::new(registry.clone()),
-        letters: letters.clone(),
         telemetry: shared.telemetry.clone(),
         placement: placement.clone(),
     };
@@ -174,12 +177,28 @@ fn assemble(
         crew,
         group,
         letters,
+        topic_ids: [&facts.subscriptions, &facts.usage].map(|topic| topic.id.as_deref().map(Arc::from)),
         watch,
         assignment: Assignment::default(),
         state: Default::default(),
         events: Events { control: told, group: group_events, findings, misplaced },
         topics,
     })
+}
+
+/// Letters are counted once the broker has them; a refused one stops its partition.
+fn post_office(settings: &Settings, shared: &Shared) -> Result<Letters, Failure> {
+    let shared = shared.clone();
+    let settled = move |event| match event {
+        LetterEvent::Delivered { reason, .. } => shared.telemetry.dead_letters.add(reason, 1),
+        LetterEvent::Refused { partition, refusal, .. } => {
+            let boards = shared.boards.load();
+            let board = boards.iter().find(|board| board.partition == partition);
+            // A partition that was given up has no board, and its next owner sends the letter again.
+            board.into_iter().for_each(|board| board.stop(StopReason::DeadLetterRefused, refusal.text.clone()));
+        }
+    };
+    Letters::start(&settings.kafka, settled).map_err(|trouble| Failure::Configuration(trouble.to_string()))
 }
 
 fn unusable(error: KafkaError) -> Failure {

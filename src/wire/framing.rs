@@ -11,7 +11,7 @@ use crate::domain::facts::{Reason, Rejection};
 pub enum Frame<'a> {
     /// The schema has this id in the schema registry.
     Confluent { schema_id: u32, datum: &'a [u8] },
-    /// The schema has this fingerprint, see [`fingerprint`](crate::wire::avro::fingerprint).
+    /// The schema has this fingerprint, see [`fingerprints`](crate::wire::avro::fingerprints).
     SingleObject { fingerprint: u64, datum: &'a [u8] },
 }
 

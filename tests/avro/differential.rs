@@ -87,7 +87,7 @@ fn ours(case: &Case, bytes: &[u8]) -> Result<Fact, Reason> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whole data: the same fact, or refused where the rules refuse; the end found either way; one byte more is noticed.
     #[test]

@@ -60,7 +60,7 @@ pub fn write<'t>(this: &'t Type, random: &mut Random, around: &mut Vec<&'t Type>
         Type::Union(branches) => {
             let recursive = |branch: &Type| matches!(branch, Type::Named(_));
             let mut branch = random.below(branches.len() as u64) as usize;
-            if recursive(&branches[branch]) && !random.one_in(3) {
+            if recursive(&branches[branch]) && (around.len() > 6 || !random.one_in(3)) {
                 branch = branches.iter().position(|branch| !recursive(branch)).unwrap_or(branch);
             }
             long(branch as i64, out);

@@ -240,7 +240,8 @@ where
     let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = variable("UPSWELL_SEED").unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond() as u64);
     let cases = variable("PROPTEST_CASES").map_or(cases, |cases| cases as u32);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() };
+    let config =
+        Config { cases, failure_persistence: None, max_shrink_iters: 3000, max_shrink_time: 60_000, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));

@@ -6,11 +6,15 @@
 
 mod build;
 mod choices;
+mod containers;
+mod faults;
 mod harness;
 mod history;
+mod json;
 mod memory;
 mod parts;
 mod properties;
 mod regressions;
+mod replay;
 mod semantics;
 mod twin;

@@ -36,8 +36,12 @@ impl Registry {
         Registry { address, state }
     }
 
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub fn settings(&self) -> registry::Settings {
-        registry::Settings { url: Some(format!("http://{}", self.address)), ..registry::Settings::default() }
+        registry::Settings { url: Some(self.url()), ..registry::Settings::default() }
     }
 
     /// Every request fails with 503 from now on, or no longer does.

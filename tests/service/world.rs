@@ -133,10 +133,7 @@ pub struct Look(pub Running);
 impl Look {
     /// A path's status and body.
     pub fn get(&self, path: &str) -> (u16, String) {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let url = format!("http://{}{path}", self.0.local_addr());
-        let mut answer = agent.get(&url).call().expect("an answer");
-        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
+        get(&format!("http://{}{path}", self.0.local_addr()))
     }
 
     /// Phase and sentence of `/-/ready`, and whether the status says ready.
@@ -178,6 +175,13 @@ impl Look {
         self.0.handle().stop();
         self.0.wait().expect("an orderly end");
     }
+}
+
+/// Status and body.
+pub fn get(url: &str) -> (u16, String) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answer = agent.get(url).call().expect("an answer");
+    (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
 }
 
 /// Asks until the answer is good; panics with the last one if that never happens.

@@ -1,4 +1,4 @@
-//! What the safe client cannot ask: topic ids and topic settings. The one module with unsafe code.
+//! What the safe client cannot ask: topic ids, topic settings, the size of any headers. The one module with unsafe code.
 //!
 //! A topic's id tells a topic that was deleted and made again from the one whose offsets we hold; librdkafka knows it only through
 //! its admin calls, and rust-rdkafka wraps only some of them, each with a client of its own whose errors nobody hears. Here the
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::BorrowedHeaders;
 use rdkafka_sys as sys;
 
 /// Text of the all-zero id: the broker has no topic ids.
@@ -198,6 +199,27 @@ unsafe fn read_setting(resource: *const sys::rd_kafka_ConfigResource_t, setting:
     }
 }
 
+/// Bytes of a record's headers, names and values. The safe client's iterator cannot be used on records from strangers: it panics
+/// over a name that is not UTF-8.
+pub fn header_bytes(headers: &BorrowedHeaders) -> usize {
+    // A `BorrowedHeaders` is librdkafka's header list behind a reference, see its `detach`; a test would notice a change.
+    let native = std::ptr::from_ref(headers).cast::<sys::rd_kafka_headers_t>();
+    let (mut total, mut index) = (0_usize, 0);
+    loop {
+        let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+        // SAFETY: `native` is a live header list; an index past its end is answered with an error and changes nothing; the name is
+        // a terminated string that lives as long as the list.
+        let length = unsafe {
+            match sys::rd_kafka_header_get_all(native, index, &mut name, &mut value, &mut size) {
+                sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR if !name.is_null() => CStr::from_ptr(name).count_bytes(),
+                _ => return total,
+            }
+        };
+        total = total.saturating_add(length).saturating_add(size);
+        index += 1;
+    }
+}
+
 /// A C array as a slice; empty for null.
 ///
 /// # Safety
@@ -236,6 +258,7 @@ mod tests {
     use super::*;
     use rdkafka::ClientConfig;
     use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::message::{Header, OwnedHeaders};
     use rdkafka::mocking::MockCluster;
 
     fn probe(brokers: &str) -> BaseConsumer {
@@ -267,6 +290,14 @@ mod tests {
     fn names_that_are_no_c_strings_are_refused() {
         let answer = topic_ids(probe("127.0.0.1:1").client(), &[], &["a\0b"], Duration::from_millis(10));
         assert_eq!(answer, Err(RDKafkaErrorCode::InvalidTopic));
+    }
+
+    #[test]
+    fn headers_are_measured() {
+        let own = OwnedHeaders::new();
+        assert_eq!(header_bytes(own.as_borrowed()), 0);
+        let own = own.insert(Header { key: "ab", value: Some("xyz") }).insert(Header { key: "c", value: None::<&str> });
+        assert_eq!(header_bytes(own.as_borrowed()), 6);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod bounds;
 pub mod client;
 pub mod consumer;
 pub mod describe;
+pub mod letters;
 pub mod preflight;
 pub mod protocol;
 pub mod settings;

@@ -35,6 +35,8 @@ impl Intake {
         // Ids of a replay come from whoever wrote the files: the key keeps them from choosing collisions.
         let key = (RandomState::new().hash_one(0), RandomState::new().hash_one(1));
         let mut shard = Shard::new(Arc::clone(&plan), Memory::All, key);
+        // Nothing at or after `as_of` is taken up, so nothing has to wait for its time.
+        shard.observe_clock(as_of);
         if live {
             shard.go_live(as_of);
         }

@@ -193,7 +193,15 @@ fn explained(plan: &Plan, trouble: Trouble, at: usize) -> String {
 #[error("not an Avro schema: {0}")]
 pub struct SchemaError(String);
 
-/// CRC-64-AVRO of the schema's Parsing Canonical Form: the name of a schema in single-object encoding.
-pub fn fingerprint(schema_json: &str) -> Result<u64, SchemaError> {
-    Schema::parse(schema_json, &[]).map(|schema| canonical::crc64(&canonical::canonical_form(&schema)))
+/// The names of a schema in single-object encoding. The first is the specification's: CRC-64-AVRO of the Parsing Canonical Form.
+/// Some writers (apache-avro for Rust, the Python reference) leave an object around a logical type in that form; where this
+/// makes another name, it follows, so that a reader can accept their data.
+pub fn fingerprints(schema_json: &str) -> Result<Vec<u64>, SchemaError> {
+    let schema = Schema::parse(schema_json, &[])?;
+    let mut names = vec![canonical::crc64(&canonical::canonical_form(&schema))];
+    if let Ok(theirs) = apache_avro::Schema::parse_str(schema_json) {
+        names.push(canonical::crc64(&theirs.canonical_form()));
+    }
+    names.dedup();
+    Ok(names)
 }

@@ -1,0 +1,116 @@
+//! The built program against the world: signals, exit codes and reloads.
+
+use crate::world::{World, until};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// A running `upswell run`; killed if a test gives up on it.
+struct Program {
+    child: Child,
+    said: Arc<Mutex<Vec<String>>>,
+    file: tempfile::NamedTempFile,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn configuration(world: &World, more: &str) -> String {
+    format!(
+        "kafka: {{ brokers: \"{}\", group_protocol: consumer }}\nschema_registry: {{ url: \"{}\" }}\n{more}\n",
+        world.cluster.bootstrap_servers(),
+        world.registry.url(),
+    )
+}
+
+impl Program {
+    fn start(configuration: &str) -> Program {
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().expect("a file");
+        file.write_all(configuration.as_bytes()).expect("room on the disk");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_upswell"));
+        command.arg("run").arg("--config").arg(file.path()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program");
+        let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = said.clone();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| heard.lock().expect("no panic").push(line)));
+        Program { child, said, file }
+    }
+
+    fn said(&self, text: &str) -> Option<String> {
+        self.said.lock().expect("no panic").iter().find(|line| line.contains(text)).cloned()
+    }
+
+    fn wait_for_line(&self, text: &str) -> String {
+        let heard = || (self.said(text), self.said.lock().expect("no panic").clone());
+        until(text, heard, |(line, _)| line.is_some()).0.expect("it was said")
+    }
+
+    /// A path's status and body, once the program listens.
+    fn get(&self, path: &str) -> (u16, String) {
+        let line = self.wait_for_line("listening");
+        let address = line.split("address=").nth(1).expect("an address").trim();
+        crate::world::get(&format!("http://{address}{path}"))
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(status.expect("kill").success());
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().expect("an end").code()
+    }
+}
+
+#[test]
+fn a_signal_ends_it_in_order() {
+    let world = World::new(2);
+    for signal in ["TERM", "INT"] {
+        let mut program = Program::start(&configuration(&world, "http: { listen: \"127.0.0.1:0\" }"));
+        until("ready", || program.get("/-/ready"), |(status, _)| *status == 200);
+        program.signal(signal);
+        assert_eq!(program.exit_code(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn a_cluster_that_cannot_be_used_is_exit_code_78() {
+    let world = World::new(2);
+    let topics = "topics: { usage: billing.dead-letters, dead_letters: billing.usage }";
+    let text = configuration(&world, "http: { listen: \"127.0.0.1:0\" }").replace("group_protocol: consumer", topics);
+    let mut program = Program::start(&text);
+    assert_eq!(program.exit_code(), Some(78));
+    program.wait_for_line("partitions");
+}
+
+#[test]
+fn a_reload_takes_all_or_nothing() {
+    let world = World::new(1);
+    let rest = "http: { listen: \"127.0.0.1:0\" }\nrevenue: { windows: [last_month] }\nmetrics: { segment_windows: [] }";
+    let mut program = Program::start(&configuration(&world, rest));
+    until("ready", || program.get("/-/ready"), |(status, _)| *status == 200);
+    let rewrite = |program: &Program, from: &str, to: &str| {
+        let text = configuration(&world, rest).replace(from, to);
+        std::fs::write(program.file.path(), text).expect("room on the disk");
+        program.signal("HUP");
+    };
+    let window = |name: &str| format!("upswell_window_start_timestamp_seconds{{window=\"{name}\"}}");
+    let metrics = |program: &Program| program.get("/metrics").1;
+
+    rewrite(&program, "windows: [last_month]", "windows: [last_quarter], time_zone: Asia/Tokyo");
+    assert!(program.wait_for_line("the old one stays").contains("revenue.time_zone"));
+    until("a refusal", || metrics(&program), |text| text.contains("upswell_config_last_reload_successful 0"));
+    assert!(metrics(&program).contains(&window("last_month")));
+
+    rewrite(&program, "windows: [last_month]", "windows: [last_quarter]");
+    until("the new window", || metrics(&program), |text| text.contains(&window("last_quarter")));
+    let text = metrics(&program);
+    assert!(text.contains("upswell_config_last_reload_successful 1") && !text.contains(&window("last_month")), "{text}");
+    program.signal("TERM");
+    assert_eq!(program.exit_code(), Some(0));
+}
