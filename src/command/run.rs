@@ -55,7 +55,7 @@ impl From<service::Failure> for Failure {
 fn settings(config: &Config, reload: Option<mpsc::Sender<Reload>>) -> service::Settings {
     service::Settings {
         kafka: config.kafka.settings(),
-        registry: crate::adapter::registry::Settings::default(),
+        registry: config.schema_registry.settings(),
         plan: Arc::new(config.plan()),
         segment_windows: segment_windows(config),
         dedup_window: config.revenue.dedup_window.0,

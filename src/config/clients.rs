@@ -6,6 +6,22 @@ use super::types::{GroupProtocol, Kafka, SchemaRegistry, Secret};
 use crate::adapter::{kafka, registry};
 use std::collections::BTreeMap;
 
+impl SchemaRegistry {
+    /// The settings of the registry's client.
+    pub fn settings(&self) -> registry::Settings {
+        let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+        registry::Settings {
+            url: self.url.clone(),
+            user: self.user.clone(),
+            password: text(&self.password),
+            ca: text(&self.tls_ca),
+            cert: text(&self.tls_cert),
+            key: text(&self.tls_key),
+            directory: self.directory.clone(),
+        }
+    }
+}
+
 impl Kafka {
     /// The settings of every Kafka client.
     pub fn settings(&self) -> kafka::Settings {

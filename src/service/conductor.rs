@@ -28,6 +28,8 @@ use std::time::{Duration, Instant as Moment};
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 /// How often the ends of the logs are asked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long the client's last trouble is worth telling: it repeats itself while it lasts.
+const FRESH: Duration = Duration::from_secs(15);
 /// How long letters on their way are waited for at the end.
 const LETTERS_DEADLINE: Duration = Duration::from_secs(8);
 /// How long the workers have to let go at the end.
@@ -70,7 +72,8 @@ pub struct State {
     assigned: bool,
     /// Why all intake has stopped.
     halted: Option<(StopReason, String)>,
-    trouble: Option<String>,
+    /// What the client said last, and when.
+    trouble: Option<(Moment, String)>,
     committed: Option<Moment>,
     looked: Option<Moment>,
 }
@@ -148,10 +151,10 @@ impl Conductor {
             GroupEvent::Assigned(sources) => self.assign(sources),
             GroupEvent::Revoked { places, rejoining, released } => self.revoke(&places, rejoining, &released),
             GroupEvent::Troubled(trouble) => {
-                if self.state.trouble.as_ref() != Some(&trouble) {
+                if self.state.trouble.as_ref().is_none_or(|(_, known)| *known != trouble) {
                     tracing::warn!("the Kafka client is in trouble and goes on trying: {trouble}");
-                    self.state.trouble = Some(trouble);
                 }
+                self.state.trouble = Some((Moment::now(), trouble));
             }
             GroupEvent::Died(reason) => return Err(Failure::Runtime(reason)),
         }
@@ -292,10 +295,11 @@ impl Conductor {
             lags.for_each(|(kind, lag)| partitions.set_lag(kind, board.partition, lag));
             board.stopped().iter().for_each(|stopped| partitions.stop(board.partition, stopped.reason));
         }
+        let trouble = self.state.trouble.as_ref().filter(|(at, _)| at.elapsed() < FRESH);
         let standing = Standing {
             halted: self.state.halted.as_ref().map(|(_, sentence)| sentence.as_str()),
             assigned: self.state.assigned,
-            trouble: self.state.trouble.as_deref(),
+            trouble: trouble.map(|(_, trouble)| trouble.as_str()),
             unpaired: &self.assignment.unpaired(),
             boards: &boards,
             published: self.rounds.is_complete(),

@@ -80,6 +80,7 @@ fn insist<T>(
         let phase = match trouble.severity() {
             Severity::Configuration => return Err(Failure::Configuration(trouble.to_string())),
             Severity::TruncatedLog => Phase::Stopped,
+            Severity::Unreachable => Phase::WaitingForBrokers,
             Severity::Transient => Phase::WaitingForTopics,
         };
         let sentence = trouble.to_string();

@@ -13,7 +13,7 @@ pub struct Standing<'s> {
     pub halted: Option<&'s str>,
     /// Whether the group has assigned partitions (maybe none) since the last time it took all away.
     pub assigned: bool,
-    /// The latest trouble of the client, in a sentence; shown while it can explain the wait.
+    /// The latest trouble of the client, if it is fresh.
     pub trouble: Option<&'s str>,
     /// Partitions of which only one topic is assigned.
     pub unpaired: &'s [i32],
@@ -29,7 +29,7 @@ pub fn assess(standing: &Standing) -> Readiness {
         .or_else(|| unassigned(standing))
         .or_else(|| stalled(standing.boards))
         .or_else(|| catching_up(standing))
-        .unwrap_or_else(|| live(standing.boards.len()))
+        .unwrap_or_else(|| live(standing))
 }
 
 fn stopped(standing: &Standing) -> Option<Readiness> {
@@ -43,10 +43,7 @@ fn stopped(standing: &Standing) -> Option<Readiness> {
 fn unassigned(standing: &Standing) -> Option<Readiness> {
     let wait = |sentence: String| Some(Readiness::new(Phase::WaitingForAssignment, sentence));
     match (standing.assigned, standing.unpaired) {
-        (false, _) => {
-            let trouble = standing.trouble.map(|trouble| format!(" The client says: {trouble}.")).unwrap_or_default();
-            wait(format!("Waiting for the consumer group to assign partitions.{trouble}"))
-        }
+        (false, _) => wait(format!("Waiting for the consumer group to assign partitions.{}", said(standing))),
         (true, []) => None,
         (true, unpaired) => wait(format!(
             "Only one topic's partition is assigned of {unpaired:?}; waiting for the other topic's. If this lasts, a member of the \
@@ -77,12 +74,17 @@ fn catching_up(standing: &Standing) -> Option<Readiness> {
     Some(Readiness::new(Phase::CatchingUp, format!("Reading {count} of {all} partitions, {lag} records behind.")))
 }
 
-fn live(partitions: usize) -> Readiness {
-    let sentence = match partitions {
+fn live(standing: &Standing) -> Readiness {
+    let sentence = match standing.boards.len() {
         0 => "No partition is assigned to this instance: the group has more members than partitions.".to_owned(),
-        _ => format!("All {partitions} assigned partitions have caught up."),
+        partitions => format!("All {partitions} assigned partitions have caught up."),
     };
-    Readiness::new(Phase::Live, sentence)
+    Readiness::new(Phase::Live, sentence + &said(standing))
+}
+
+/// What the client says, for whoever wonders why nothing moves.
+fn said(standing: &Standing) -> String {
+    standing.trouble.map(|trouble| format!(" The Kafka client says: {trouble}.")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -143,7 +145,11 @@ mod tests {
                 Phase::WaitingForAssignment,
                 "not authorized.",
             ),
-            (Standing { assigned: false, ..standing(&[]) }, Phase::WaitingForBrokers, "No broker answers."),
+            (
+                Standing { trouble: Some("all brokers down"), ..standing(&live) },
+                Phase::Live,
+                "caught up. The Kafka client says: all",
+            ),
             (standing(&stopped), Phase::Stopped, "Partition 7 has stopped: run --rebuild."),
             (Standing { halted: Some("Mixed."), ..standing(&stopped) }, Phase::Stopped, "Mixed."),
         ];

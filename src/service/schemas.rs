@@ -3,7 +3,7 @@
 //! Each worker keeps the decoders it has met, so the common case is one look-up in a small map of its own. A schema that nobody
 //! knows yet is asked for in the background; the record waits meanwhile.
 
-use crate::adapter::registry::{Lookup, Registry};
+use crate::adapter::registry::{Lookup, Registry, Schema};
 use crate::domain::facts::{FactKind, Reason, Rejection};
 use crate::wire::avro::Decoder;
 use crate::wire::framing::Frame;
@@ -51,14 +51,14 @@ impl Schemas {
             Name::Fingerprint(fingerprint) => self.registry.by_fingerprint(fingerprint),
         };
         match looked_up {
-            Lookup::Schema(text) => Found::Decoder(self.compile(name, kind, &text)),
+            Lookup::Schema(schema) => Found::Decoder(self.compile(name, kind, &schema)),
             Lookup::Pending(sentence) => Found::NotYet(sentence),
             Lookup::Unknown(sentence) => Found::Rejected(Rejection::new(Reason::UnknownSchema, sentence)),
         }
     }
 
-    fn compile(&mut self, name: Name, kind: FactKind, text: &str) -> Arc<Decoder> {
-        let decoder = Arc::new(Decoder::compile(text, kind));
+    fn compile(&mut self, name: Name, kind: FactKind, schema: &Schema) -> Arc<Decoder> {
+        let decoder = Arc::new(schema.decoder(kind));
         if let Some(fault) = decoder.fault() {
             tracing::warn!(?name, ?kind, fault, "a writer's schema cannot be read as ours; its records are rejected");
         }

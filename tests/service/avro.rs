@@ -5,6 +5,8 @@ use upswell::domain::facts::{Interval, RawItem, RawSubscription, RawUsage, Statu
 /// Ids of the canonical schemas in the test's registry.
 pub const SUBSCRIPTION_ID: u32 = 1;
 pub const USAGE_ID: u32 = 2;
+/// The subscription schema under another id.
+pub const ALIAS_ID: u32 = 3;
 
 /// A subscription with one monthly item, worth `mrr` whole units.
 #[derive(Clone, Debug)]

@@ -118,8 +118,10 @@ fn brokers_that_are_away_are_waited_for_and_the_end_comes_at_once() {
     let mut settings = world.settings();
     settings.kafka.brokers = "127.0.0.1:9".to_owned();
     let service = world.start_with(settings);
-    let sentence = service.wait_for_phase("waiting_for_brokers");
-    assert!(service.metric("upswell_mrr").is_none(), "{sentence}");
+    let waits =
+        |(_, phase, sentence): &(bool, String, String)| phase == "waiting_for_brokers" && sentence.contains("127.0.0.1:9");
+    until("a sentence about the brokers", || service.readiness(), waits);
+    assert!(service.metric("upswell_mrr").is_none());
     service.stop();
 }
 
@@ -144,4 +146,84 @@ fn a_missing_topic_is_waited_for() {
     world.cluster.create_topic("billing.later", 1, 1).expect("a topic");
     service.wait_until_ready();
     service.stop();
+}
+
+#[test]
+fn a_registry_that_is_away_holds_records_back_and_rejects_none() {
+    let world = World::new(2);
+    let (subscriptions, usage) = history();
+    send(&world, &(subscriptions.clone(), usage.clone()));
+    world.registry.set_away(true);
+    let service = world.start();
+    let sentence = service.wait_for_phase("waiting_for_registry");
+    assert!(sentence.contains("Partition"), "{sentence}");
+    assert_eq!(service.metric("upswell_mrr"), None, "gauges wait for the first catch-up");
+    world.registry.set_away(false);
+    service.wait_for_report(&expected(&subscriptions, &usage));
+    service.wait_until_ready();
+
+    // A new schema while the registry is away: the gauges stay, and other partitions go on.
+    world.registry.set_away(true);
+    let more = |customer, mrr| Subscription { event: "e3", customer, at: NOW.0 - DAY, mrr, vertical: "media" };
+    let (held, passed) = (more("c-0", 900), more("c-1", 77));
+    world.send(world::SUBSCRIPTIONS, None, held.customer, &avro::confluent(avro::ALIAS_ID, &held.encode()));
+    world.subscribe(&passed);
+    service.wait_for_phase("waiting_for_registry");
+    let all = [subscriptions, vec![passed]].concat();
+    service.wait_for_report(&expected(&all, &usage));
+    world.registry.set_away(false);
+    service.wait_for_report(&expected(&[all, vec![held]].concat(), &usage));
+    service.wait_until_ready();
+    for topic in [world::SUBSCRIPTIONS, USAGE] {
+        let rejected = format!("upswell_events_rejected_total{{topic=\"{topic}\",reason=\"unknown_schema\"}}");
+        assert_eq!(service.metric(&rejected), Some(0.0));
+    }
+    service.stop();
+}
+
+#[test]
+fn rejected_records_become_letters_and_the_rest_is_exact() {
+    let world = World::new(2);
+    let (subscriptions, usage) = history();
+    let strange = Usage { event: "u9", currency: "XTS", ..usage[1].clone() };
+    let late = Usage { event: "u8", at: NOW.0 + 2 * DAY, ..usage[2].clone() };
+    world.send(USAGE, None, "c-1", b"no frame");
+    send(&world, &(subscriptions.clone(), usage.clone()));
+    world.use_up(&strange);
+    world.use_up(&late);
+    world.send(world::SUBSCRIPTIONS, None, "c-2", &avro::confluent(avro::SUBSCRIPTION_ID, &subscriptions[4].encode()[..20]));
+    world.send(world::SUBSCRIPTIONS, None, "c-3", &[&[0xC3, 1][..], &[7; 30]].concat());
+    let service = world.start();
+    service.wait_for_report(&expected(&subscriptions, &usage));
+    service.wait_until_ready();
+    let reasons = [("framing", USAGE), ("unknown_currency", USAGE), ("future_usage", USAGE)];
+    let others = [("decode", world::SUBSCRIPTIONS), ("unknown_schema", world::SUBSCRIPTIONS)];
+    for (reason, topic) in reasons.into_iter().chain(others) {
+        service.wait_for_metric(&format!("upswell_events_rejected_total{{topic=\"{topic}\",reason=\"{reason}\"}}"), 1.0);
+        service.wait_for_metric(&format!("upswell_dead_letters_total{{reason=\"{reason}\"}}"), 1.0);
+    }
+    let letters = world.letters(5);
+    let values: Vec<&[u8]> = letters.iter().map(|letter| letter.1.as_slice()).collect();
+    assert!(values.contains(&b"no frame".as_slice()), "{values:?}");
+    service.stop();
+}
+
+#[test]
+fn offsets_are_committed_for_lag_tools_but_not_past_a_letter_on_its_way() {
+    let world = World::new(1);
+    let (subscriptions, usage) = history();
+    send(&world, &(subscriptions.clone(), usage.clone()));
+    let service = world.start();
+    service.wait_for_report(&expected(&subscriptions, &usage));
+    let (first, all) = (subscriptions.len() as i64, usage.len() as i64);
+    until("commits", || world.committed(), |committed| *committed == [Some(first), Some(all)]);
+
+    world.cluster.partition_leader(world::LETTERS, 0, None).expect("no leader");
+    world.send(USAGE, None, "c-1", b"no frame");
+    let more = Usage { event: "u9", ..usage[1].clone() };
+    world.use_up(&more);
+    service.wait_for_report(&expected(&subscriptions, &[usage.clone(), vec![more]].concat()));
+    assert_eq!(service.0.handle().consumed_positions().into_values().collect::<Vec<_>>(), [first, all + 2]);
+    service.stop();
+    assert_eq!(world.committed(), [Some(first), Some(all)], "the letter has not arrived");
 }

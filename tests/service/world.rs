@@ -1,9 +1,10 @@
 //! A world for the service: an embedded broker, a schema registry that can be taken away, producers, and a way to look.
 
 use crate::avro::{self, Subscription, Usage};
-use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
@@ -97,6 +98,37 @@ impl World {
         let record = partition.into_iter().fold(record, BaseRecord::partition);
         self.producer.send(record).map_err(|(error, _)| error).expect("room for a record");
         self.producer.flush(PATIENCE).expect("the broker takes it");
+    }
+}
+
+impl World {
+    /// The first so many letters: key and value.
+    pub fn letters(&self, count: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let consumer = self.consumer("reader");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(LETTERS, 0, Offset::Beginning).expect("a place");
+        consumer.assign(&list).expect("an assignment");
+        let mut letters = Vec::new();
+        while letters.len() < count {
+            let letter = consumer.poll(PATIENCE).expect("another letter").expect("no trouble");
+            letters.push((letter.key().unwrap_or_default().to_vec(), letter.payload().unwrap_or_default().to_vec()));
+        }
+        letters
+    }
+
+    /// What the service's group has committed of partition 0 of both topics.
+    pub fn committed(&self) -> [Option<i64>; 2] {
+        let mut list = TopicPartitionList::new();
+        let topics = [SUBSCRIPTIONS, USAGE];
+        topics.iter().for_each(|topic| drop(list.add_partition(topic, 0)));
+        let committed = self.consumer("upswell").committed_offsets(list, PATIENCE).expect("an answer");
+        topics.map(|topic| committed.find_partition(topic, 0)?.offset().to_raw().filter(|offset| *offset >= 0))
+    }
+
+    fn consumer(&self, group: &str) -> BaseConsumer {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.cluster.bootstrap_servers()).set("group.id", group);
+        config.create().expect("a consumer")
     }
 }
 

@@ -140,6 +140,14 @@ impl ClientContext for Member {
     }
 
     fn stats_raw(&self, _: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "the Kafka client is in trouble");
+        let _ = self.events.send(match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Fatal) => GroupEvent::Died(format!("the Kafka client failed for good: {reason}")),
+            _ => GroupEvent::Troubled(error.to_string()),
+        });
+    }
 }
 
 impl ConsumerContext for Member {

@@ -148,7 +148,7 @@ impl<'s> Probe<'s> {
 
     fn unreachable(&self, error: &KafkaError) -> Trouble {
         let last = self.events.last_error().unwrap_or_else(|| error.to_string());
-        Trouble::transient(format!(
+        Trouble::unreachable(format!(
             "no broker of kafka.brokers ({}) answered within {} s: start Kafka, or correct kafka.brokers and the security settings in \
              kafka.properties; the last error was: {last}",
             self.settings.brokers,

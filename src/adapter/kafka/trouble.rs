@@ -5,7 +5,9 @@ use std::fmt;
 /// What a trouble means for a start. In order of gravity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It may pass by itself: brokers away, a topic not made yet, no leader, no permission yet. Retry for ever.
+    /// No broker answers; it may pass by itself. Retry for ever.
+    Unreachable,
+    /// It may pass by itself: a topic not made yet, no leader, no permission yet. Retry for ever.
     Transient,
     /// The log no longer reaches back to offset 0: refused until somebody accepts it or restores the topic.
     TruncatedLog,
@@ -32,6 +34,11 @@ impl Trouble {
         Trouble { severity: Severity::Transient, text: text.into() }
     }
 
+    /// No broker answers.
+    pub(super) fn unreachable(text: impl Into<String>) -> Trouble {
+        Trouble { severity: Severity::Unreachable, text: text.into() }
+    }
+
     /// A log that does not begin at offset 0.
     pub(super) fn truncated(text: impl Into<String>) -> Trouble {
         Trouble { severity: Severity::TruncatedLog, text: text.into() }
@@ -54,6 +61,6 @@ impl Trouble {
 
     /// Whether it may pass by itself.
     pub fn is_transient(&self) -> bool {
-        self.severity == Severity::Transient
+        self.severity <= Severity::Transient
     }
 }
