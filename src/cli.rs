@@ -41,6 +41,7 @@ enum Command {
     #[command(after_help = generate::EXAMPLES)]
     Generate(generate::Args),
     /// Validate a configuration and print it as it takes effect, secrets hidden
+    #[command(after_help = check::EXAMPLES)]
     Check(check::Args),
     /// Print the Avro schemas that events are read with
     Schema(schema::Args),
