@@ -125,7 +125,10 @@ fn register(base: &str, topic: &str, schema: &str) -> Result<u32, ClusterError> 
     let id = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|answer| answer.get("id")?.as_u64());
     match id.and_then(|id| u32::try_from(id).ok()) {
         Some(id) if status.is_success() => Ok(id),
-        _ => Err(fail(format!("it answered {status}, which names no id; --registry has to be the base of a Confluent API: {}", text.chars().take(300).collect::<String>()))),
+        _ => Err(fail(format!(
+            "it answered {status}, which names no id; --registry has to be the base of a Confluent API: {}",
+            text.chars().take(300).collect::<String>()
+        ))),
     }
 }
 
