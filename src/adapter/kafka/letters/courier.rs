@@ -272,11 +272,11 @@ impl Courier {
     /// An idempotent producer that lost its place is dead; a new one begins afresh. What the old one still held comes back as failed
     /// and goes again, perhaps a second time.
     fn replace_broken(&mut self) {
-        if let Some((code, text)) = self.batches.client().fatal_error() {
-            if let Ok(fresh) = producer(&self.settings, false, &self.events, &self.outcomes.0) {
-                tracing::warn!(%code, "the producer of dead letters is replaced: {text}");
-                self.batches = fresh;
-            }
+        if let Some((code, text)) = self.batches.client().fatal_error()
+            && let Ok(fresh) = producer(&self.settings, false, &self.events, &self.outcomes.0)
+        {
+            tracing::warn!(%code, "the producer of dead letters is replaced: {text}");
+            self.batches = fresh;
         }
         self.single.take_if(|single| single.client().fatal_error().is_some());
     }
