@@ -173,12 +173,13 @@ impl Courier {
             self.single = producer(&self.settings, true, &self.events, &self.outcomes.0).ok();
         }
         let Some(producer) = self.producer_of(form) else { return self.wait(parcel) };
-        let Parcel { ticket, key, value, headers, timestamp } = parcel;
+        let Parcel { ticket, key, value, headers } = parcel;
+        let timestamp = ticket.timestamp;
         let record = BaseRecord::with_opaque_to(&self.settings.topics.dead_letters, ticket).headers(headers);
         let record = BaseRecord { key: key.as_deref(), payload: value.as_deref(), timestamp, ..record };
         let Err((error, record)) = producer.send::<[u8], [u8]>(record) else { return };
         let (ticket, headers) = (record.delivery_opaque, record.headers.unwrap_or_default());
-        let parcel = Parcel { ticket, key, value, headers, timestamp };
+        let parcel = Parcel { ticket, key, value, headers };
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         self.carry_on(parcel, code, judge_local(code, form));
     }
