@@ -27,13 +27,14 @@ struct Usage {
 
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "the fields are only filled")]
+#[serde(rename = "SubscriptionState")]
 struct Subscription {
     event_id: String,
     customer_id: String,
     subscription_id: String,
     effective_at: i64,
     version: i64,
-    status: String,
+    status: Status,
     currency: String,
     items: Vec<Item>,
     attributes: HashMap<String, String>,
@@ -47,9 +48,29 @@ struct Item {
     plan_id: String,
     quantity: i64,
     unit_amount_micros: i64,
-    interval: String,
+    interval: Interval,
     interval_count: i64,
     discount_micros: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Status {
+    Trialing,
+    Active,
+    PastDue,
+    Paused,
+    Canceled,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Interval {
+    Day,
+    Week,
+    Month,
+    Quarter,
+    Year,
 }
 
 fn long(value: i64, out: &mut Vec<u8>) {

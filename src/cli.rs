@@ -3,7 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure at run time, 2 usage,
 //! 78 configuration.
 
-use crate::command::{Failure, check, generate, no_color, replay, run, say, schema};
+use crate::command::{Failure, check, demo, generate, no_color, replay, run, say, schema};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -34,6 +34,8 @@ Environment: UPSWELL_<KEY> overrides a key of the configuration (UPSWELL_KAFKA_B
 enum Command {
     /// Run the service: Kafka in, /metrics and the API out
     Run(run::Args),
+    /// Run the whole service on an embedded broker with a live stream of synthetic events
+    Demo(demo::Args),
     /// Compute the report from Avro container files, without a broker
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::Args),
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
     start_log(cli.log_format, cli.log_level);
     let result = match &cli.command {
         Command::Run(args) => run::execute(args),
+        Command::Demo(args) => demo::execute(args),
         Command::Replay(args) => replay::execute(args),
         Command::Generate(args) => generate::execute(args),
         Command::Check(args) => check::execute(args),

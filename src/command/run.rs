@@ -52,7 +52,8 @@ impl From<service::Failure> for Failure {
     }
 }
 
-fn settings(config: &Config, reload: Option<mpsc::Sender<Reload>>) -> service::Settings {
+/// What the service is told of a configuration.
+pub fn settings(config: &Config, reload: Option<mpsc::Sender<Reload>>) -> service::Settings {
     service::Settings {
         kafka: config.kafka.settings(),
         registry: config.schema_registry.settings(),

@@ -9,6 +9,7 @@ pub mod event;
 pub mod exchange;
 pub mod feed;
 pub mod files;
+pub mod headline;
 pub mod history;
 mod life;
 pub mod meter;

@@ -2,7 +2,7 @@
 //!
 //! One test crate, so that the twin, the generator of histories and the harness are compiled once. `semantics` holds the worked
 //! examples as tests, `properties` random histories. A failed property prints its seed and the shrunk history; `UPSWELL_SEED`
-//! repeats it, `PROPTEST_CASES` makes every property run that many cases.
+//! repeats it, `PROPTEST_CASES` makes every property run at least that many cases.
 
 mod build;
 mod choices;
@@ -14,6 +14,7 @@ mod json;
 mod memory;
 mod parts;
 mod properties;
+mod reach;
 mod regressions;
 mod replay;
 mod semantics;

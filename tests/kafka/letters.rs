@@ -3,6 +3,7 @@
 use crate::bench::{Bench, DAY, now, registered, subscription, subscription_schema, usage, usage_schema};
 use apache_avro::types::Value;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use upswell_testkit::avro::{self, set};
 use upswell_testkit::kafka::{Outgoing, Record};
 
@@ -134,13 +135,43 @@ fn assert_letter(letter: &Record, source: &Record, topic: &str, bad: &Bad) {
     let header = |name: &str| letter.header(&format!("upswell.{name}"));
     assert_eq!(header("reason").as_deref(), Some(reason));
     assert!(header("detail").is_some_and(|detail| !detail.is_empty()), "{reason}");
-    assert_eq!(header("topic").as_deref(), Some(topic), "{reason}");
-    assert_eq!(header("partition"), Some(source.partition.to_string()), "{reason}");
-    assert_eq!(header("offset"), Some(source.offset.to_string()), "{reason}");
-    assert!(header("topic_id").is_some_and(|id| id.len() >= 22), "{reason}: the broker's id of the topic");
+    assert_eq!(header("source.topic").as_deref(), Some(topic), "{reason}");
+    assert_eq!(header("source.partition"), Some(source.partition.to_string()), "{reason}");
+    assert_eq!(header("source.offset"), Some(source.offset.to_string()), "{reason}");
+    assert!(header("source.topic.id").is_some_and(|id| id.len() >= 22), "{reason}: the broker's id of the topic");
     let framed = source.value.as_ref().filter(|value| value.len() >= 5 && value[0] == 0);
     let id = framed.map(|value| u32::from_be_bytes([value[1], value[2], value[3], value[4]]).to_string());
-    assert_eq!(header("schema_id"), id, "{reason}");
+    assert_eq!(header("schema.id"), id, "{reason}");
+}
+
+#[test]
+fn a_letter_too_large_for_the_broker_goes_without_its_value() {
+    let bench = Bench::without_topics("large-letter");
+    for topic in [&bench.subscriptions, &bench.usage] {
+        bench.kafka.create_topic(topic, 1, &[]);
+    }
+    bench.kafka.create_topic(&bench.dead_letters, 1, &[("max.message.bytes", "2000")]);
+    let mut noise = 1u32;
+    let large: Vec<u8> = (0..20_000)
+        .map(|_| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (noise >> 24) as u8 | 1
+        })
+        .collect();
+    bench.send(&bench.subscriptions, "c", &large);
+    bench.subscribe("c", 15);
+    let mut service = bench.run();
+    service.wait_ready();
+    service.wait("the letter is counted", |service| {
+        (service.scrape().value("upswell_dead_letters_total", &[("reason", "framing")]) == Some(1.0)).then_some(())
+    });
+    let letters = bench.kafka.read(&bench.dead_letters);
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].key.as_deref(), &letters[0].value), (Some(&b"c"[..]), &None));
+    assert_eq!(letters[0].header("upswell.value.length").as_deref(), Some("20000"));
+    let digest: String = Sha256::digest(&large).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(letters[0].header("upswell.value.sha256"), Some(digest));
+    assert_eq!(service.scrape().value("upswell_mrr", &[]), Some(15.0), "the partition goes on");
 }
 
 /// The registry says for a whole minute that it knows no such schema; only then the record is rejected.

@@ -236,10 +236,10 @@ impl Compiler<'_> {
             Want::Status => Status::SYMBOLS.iter().map(|(symbol, _)| *symbol).collect(),
             _ => Interval::SYMBOLS.iter().map(|(symbol, _)| *symbol).collect(),
         };
-        let position = |symbol: &Box<str>| ours.iter().position(|ours| **ours == **symbol);
+        let read =
+            |symbol: &str| ours.iter().position(|ours| *ours == symbol).map(|ours| ours as u8).ok_or_else(|| symbol.into());
         *self.symbols.entry((id, want)).or_insert_with(|| {
-            let read = |symbol: &Box<str>| position(symbol).map(|ours| ours as u8).ok_or_else(|| symbol.clone());
-            self.plan.symbols.push(symbols.iter().map(read).collect());
+            self.plan.symbols.push(symbols.iter().map(|symbol| read(symbol)).collect());
             self.plan.symbols.len() as u32 - 1
         })
     }

@@ -62,23 +62,18 @@ impl<R: Read> Source<R> {
 
     /// A long whose first byte was read already.
     pub fn long_from(&mut self, first: u8) -> Result<i64, Trouble> {
-        let mut byte = first;
-        let mut value = u64::from(byte & 0x7f);
-        for shift in (7..70).step_by(7) {
-            if byte < 0x80 {
-                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
-            }
-            byte = self.byte()?.ok_or_else(|| damage("the file ends inside a number"))?;
+        let (mut byte, mut value) = (first, 0);
+        for shift in (0..64).step_by(7) {
             if shift == 63 && byte > 1 {
                 break;
             }
             value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+            }
+            byte = self.byte()?.ok_or_else(|| damage("the file ends inside a number"))?;
         }
-        if byte < 0x80 && byte <= 1 {
-            Ok((value >> 1) as i64 ^ -((value & 1) as i64))
-        } else {
-            Err(damage("a number is longer than 64 bits"))
-        }
+        Err(damage("a number is longer than 64 bits"))
     }
 
     /// Exactly so many bytes, appended to `into`, which grows only as they come.
@@ -93,5 +88,36 @@ impl<R: Read> Source<R> {
         let mut bytes = Vec::with_capacity(N);
         self.bytes(N as u64, &mut bytes)?;
         bytes.try_into().map_err(|_| damage("the file ends too early"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn longs() {
+        let nines = |last: &[u8]| [&[0xff; 9], last].concat();
+        let table = [
+            (vec![], None),
+            (vec![0x80], None),
+            (vec![1], Some(-1)),
+            (vec![0x80, 1], Some(64)),
+            (nines(&[1]), Some(i64::MIN)),
+            (nines(&[2]), None),
+            (nines(&[0x81, 0]), None),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(Source::new(bytes.as_slice()).long().ok(), expected, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_counted() {
+        let mut source = Source::new([1u8, 2, 3].as_slice());
+        assert_eq!(source.array::<2>().ok(), Some([1, 2]));
+        assert_eq!(source.at, 2);
+        assert!(source.array::<2>().is_err());
+        assert_eq!(source.at, 3);
     }
 }
