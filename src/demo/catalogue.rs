@@ -14,7 +14,7 @@ pub struct Tier {
     pub family: &'static str,
     /// Weight among sign-ups.
     pub share: u64,
-    /// US dollars per seat and month on the list of [`LIST_YEAR`].
+    /// US dollars per seat and month on the list of 2026.
     pub price: i64,
     /// US dollars by which that price rises a year.
     pub rise: i64,
