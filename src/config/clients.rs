@@ -63,19 +63,3 @@ impl Kafka {
         settings.property_faults().into_iter().map(fault).collect()
     }
 }
-
-impl SchemaRegistry {
-    /// The settings of the registry's client.
-    pub fn settings(&self) -> registry::Settings {
-        let exposed = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
-        registry::Settings {
-            url: self.url.clone(),
-            user: self.user.clone(),
-            password: exposed(&self.password),
-            ca: exposed(&self.tls_ca),
-            cert: exposed(&self.tls_cert),
-            key: exposed(&self.tls_key),
-            directory: self.directory.clone(),
-        }
-    }
-}
