@@ -201,6 +201,7 @@ impl Lane {
                 }
                 Offer::Empty => break,
                 Offer::Truncated => return (taken, Some(truncated(&self.source.topic, self.ledger.next))),
+                Offer::Damaged(fault) => return (taken, Some(damaged(&self.source.topic, self.ledger.next, &fault))),
                 Offer::Troubled(trouble) => return (taken, Some(Halt::Stall(Stall::Broker(trouble)))),
             }
         }
@@ -226,6 +227,14 @@ fn truncated(topic: &str, next: i64) -> Halt {
          is left is read, with kafka.accept_truncated_log if the figures may miss what was deleted; raise the topic's retention.ms."
     );
     Halt::Stop(StopReason::LogTruncated, detail)
+}
+
+fn damaged(topic: &str, next: i64, fault: &str) -> Halt {
+    let detail = format!(
+        "{topic} holds records at or after offset {next} that cannot be read ({fault}), and none may be passed over. Restore the \
+         partition from a replica that is whole, then start again."
+    );
+    Halt::Stop(StopReason::LogDamaged, detail)
 }
 
 impl Ledger {

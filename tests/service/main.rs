@@ -1,6 +1,7 @@
 //! The running service against an embedded broker and a schema registry, seen through its HTTP server.
 
 mod avro;
+mod damage;
 mod program;
 mod registry;
 mod world;

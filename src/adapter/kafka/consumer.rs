@@ -27,6 +27,10 @@ pub const RELEASE_DEADLINE: Duration = Duration::from_secs(20);
 /// How often the polling thread looks whether it is to leave.
 const POLL: Duration = Duration::from_millis(100);
 
+/// How the client announces records that it cannot read and skips: a wrong checksum, a compression or format it does not know.
+const DAMAGE: [RDKafkaErrorCode; 3] =
+    [RDKafkaErrorCode::BadMessage, RDKafkaErrorCode::BadCompression, RDKafkaErrorCode::NotImplemented];
+
 /// A topic's partition.
 pub type Place = (String, i32);
 
@@ -213,6 +217,8 @@ pub enum Offer<'s> {
     Empty,
     /// The log no longer holds the next offset: records were deleted before they were read.
     Truncated,
+    /// Records that follow are damaged in the log, and the client is about to pass over them: what it says.
+    Damaged(String),
     /// The client is in trouble with this partition and goes on trying: a sentence.
     Troubled(String),
 }
@@ -229,6 +235,7 @@ impl Source {
             Some(Ok(record)) => Offer::Record(record),
             None => Offer::Empty,
             Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => Offer::Truncated,
+            Some(Err(KafkaError::MessageConsumption(code))) if DAMAGE.contains(&code) => Offer::Damaged(code.to_string()),
             Some(Err(error)) => Offer::Troubled(error.to_string()),
         }
     }

@@ -32,6 +32,8 @@ pub enum StopReason {
     PartitionCountChanged,
     /// The log no longer holds records that were not read yet.
     LogTruncated,
+    /// The log holds records that cannot be read: their checksum is wrong, or nobody knows their format.
+    LogDamaged,
     /// The dead-letter topic refuses a letter for good.
     DeadLetterRefused,
     /// Totals differ from their recomputation.
@@ -40,10 +42,11 @@ pub enum StopReason {
 
 impl StopReason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [StopReason; 5] = [
+    pub const ALL: [StopReason; 6] = [
         StopReason::MisplacedCustomer,
         StopReason::PartitionCountChanged,
         StopReason::LogTruncated,
+        StopReason::LogDamaged,
         StopReason::DeadLetterRefused,
         StopReason::InvariantViolated,
     ];
@@ -53,6 +56,7 @@ impl StopReason {
             StopReason::MisplacedCustomer => "misplaced_customer",
             StopReason::PartitionCountChanged => "partition_count_changed",
             StopReason::LogTruncated => "log_truncated",
+            StopReason::LogDamaged => "log_damaged",
             StopReason::DeadLetterRefused => "dead_letter_refused",
             StopReason::InvariantViolated => "invariant_violated",
         }
