@@ -12,7 +12,7 @@ use super::placement::Misplaced;
 use super::readiness::{Standing, assess};
 use super::rounds::Rounds;
 use super::shards::Shards;
-use super::watch::Finding;
+use super::watch::{Finding, recounted};
 use super::{Control, Failure, Shared};
 use crate::adapter::kafka::Topics;
 use crate::adapter::kafka::consumer::{Group, GroupEvent, Place, Source};
@@ -165,6 +165,12 @@ impl Conductor {
     fn assign(&mut self, sources: Vec<Source>) {
         (self.state.assigned, self.state.trouble) = (true, None);
         self.shared.telemetry.rebalances.add(1);
+        // The group learns of new partitions before the watch does, and a customer may already be in one of them.
+        if let Some(source) =
+            sources.iter().find(|source| usize::try_from(source.partition).is_ok_and(|at| at >= self.rounds.partitions))
+        {
+            self.halt(StopReason::PartitionCountChanged, recounted(&source.topic, self.rounds.partitions, "more"));
+        }
         for source in sources {
             if let Some(kind) = self.topics.kind(&source.topic) {
                 self.assignment.assign(kind, source.partition, source);

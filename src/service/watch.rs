@@ -9,6 +9,7 @@ use crate::adapter::kafka::bounds::{Bound, Bounds};
 use crate::domain::facts::FactKind;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rdkafka::error::KafkaError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,12 +45,12 @@ impl Watch {
 
     /// Watches until the requests' sender is gone.
     pub fn run(self) {
-        let mut counted = Instant::now();
+        let (mut counted, mut said) = (Instant::now(), None);
         loop {
             match self.requests.recv_timeout(COUNT_EVERY.saturating_sub(counted.elapsed())) {
-                Ok(boards) => log_trouble(self.look(&boards)),
+                Ok(boards) => log_trouble(self.look(&boards), &mut said),
                 Err(RecvTimeoutError::Timeout) => {
-                    log_trouble(self.count());
+                    log_trouble(self.count(), &mut said);
                     counted = Instant::now();
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -97,10 +98,13 @@ impl Watch {
     }
 }
 
-fn log_trouble(looked: Result<(), KafkaError>) {
-    if let Err(error) = looked {
+/// Logs a trouble when it begins, not each time it is met again.
+fn log_trouble(looked: Result<(), KafkaError>, said: &mut Option<KafkaError>) {
+    let trouble = looked.err();
+    if let Some(error) = trouble.as_ref().filter(|_| trouble != *said) {
         tracing::warn!(%error, "could not ask the brokers about the topics; asking again");
     }
+    *said = trouble;
 }
 
 fn truncated(topic: &str, start: i64) -> String {
@@ -110,7 +114,8 @@ fn truncated(topic: &str, start: i64) -> String {
     )
 }
 
-fn recounted(topic: &str, before: usize, now: usize) -> String {
+/// What is to be done about a topic that has another number of partitions than at the start.
+pub fn recounted(topic: &str, before: usize, now: impl fmt::Display) -> String {
     format!(
         "{topic} had {before} partitions and now has {now}, so a customer's events may lie in two of them. Copy both topics, keyed \
          by customer_id, to new topics with equal numbers of partitions, and point kafka.topics at those."
