@@ -108,7 +108,7 @@ fn speed(args: &Args, playback: &Playback) -> u32 {
 
 fn configuration(args: &Args, broker: &Broker, registry: &Registry) -> String {
     format!(
-        "kafka: {{ brokers: {}, group_id: upswell-demo, group_protocol: consumer }}\nschema_registry: {{ url: {} }}\nhttp: {{ listen: {} }}\n{}",
+        "kafka: {{ brokers: {}, group_id: upswell-demo }}\nschema_registry: {{ url: {} }}\nhttp: {{ listen: {} }}\n{}",
         json!(broker.servers()),
         json!(registry.url()),
         json!(args.listen),

@@ -14,7 +14,7 @@ pub struct Tier {
     pub family: &'static str,
     /// Weight among sign-ups.
     pub share: u64,
-    /// US dollars per seat and month on the list of [`LIST_YEAR`].
+    /// US dollars per seat and month on the list of 2026.
     pub price: i64,
     /// US dollars by which that price rises a year.
     pub rise: i64,
@@ -136,10 +136,10 @@ pub const ADD_ONS: [AddOn; 3] = [
 ];
 
 /// Something that is metered, with its rate in micro-units for one unit.
-pub const METERS: [(&'static str, i64); 3] = [("api_calls", 1_500), ("messages", 8_000), ("compute_minutes", 20_000)];
+pub const METERS: [(&str, i64); 3] = [("api_calls", 1_500), ("messages", 8_000), ("compute_minutes", 20_000)];
 
 /// Where a customer is, and what it pays with: the weight among sign-ups, region, currency, price in percent of the dollar's.
-pub const HOMES: [(u64, &'static str, &'static str, i64); 5] = [
+pub const HOMES: [(u64, &str, &str, i64); 5] = [
     (46, "north-america", "USD", 100),
     (26, "emea", "EUR", 95),
     (14, "emea", "GBP", 80),
@@ -148,7 +148,7 @@ pub const HOMES: [(u64, &'static str, &'static str, i64); 5] = [
 ];
 
 /// Verticals with their weights; an empty name is a customer nobody has classified.
-pub const VERTICALS: [(u64, &'static str); 8] = [
+pub const VERTICALS: [(u64, &str); 8] = [
     (22, "software"),
     (18, "fintech"),
     (14, "healthcare"),
