@@ -267,7 +267,7 @@ impl Conductor {
     }
 
     /// Ends in order: no more records, letters out, positions noted, group left. Each step has a deadline, so that the whole takes
-    /// less than [`super::END_DEADLINE`].
+    /// less than the 25 seconds an orchestrator gives it.
     fn end(self) {
         self.shared.published.set_readiness(Readiness::new(Phase::ShuttingDown, "The service is draining and about to exit."));
         self.crew.halt();
