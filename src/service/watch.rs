@@ -111,8 +111,13 @@ fn truncated(topic: &str, start: i64) -> String {
 }
 
 fn recounted(topic: &str, before: usize, now: usize) -> String {
-    format!(
-        "{topic} had {before} partitions and now has {now}, so a customer's events may lie in two of them. Copy both topics, keyed \
-         by customer_id, to new topics with equal numbers of partitions, and point kafka.topics at those."
-    )
+    format!("{topic} had {before} partitions and now has {now}{MOVED}")
 }
+
+/// The sentence about a topic that has more partitions than it had at the start.
+pub fn grown(topic: &str, before: usize) -> String {
+    format!("{topic} had {before} partitions and now has more{MOVED}")
+}
+
+const MOVED: &str = ", so a customer's events may lie in two of them. Copy both topics, keyed by customer_id, to new topics with equal \
+                     numbers of partitions, and point kafka.topics at those.";

@@ -213,6 +213,9 @@ pub enum Offer<'s> {
     Empty,
     /// The log no longer holds the next offset: records were deleted before they were read.
     Truncated,
+    /// The client cannot read a batch of the log (a bad checksum or compression, an unknown format), and would go on behind it: a
+    /// sentence.
+    Unreadable(String),
     /// The client is in trouble with this partition and goes on trying: a sentence.
     Troubled(String),
 }
@@ -228,8 +231,7 @@ impl Source {
         match self.queue.poll(Duration::ZERO) {
             Some(Ok(record)) => Offer::Record(record),
             None => Offer::Empty,
-            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => Offer::Truncated,
-            Some(Err(error)) => Offer::Troubled(error.to_string()),
+            Some(Err(error)) => trouble(&error),
         }
     }
 
@@ -245,5 +247,41 @@ impl Source {
     /// Calls `ring` whenever records arrive while there were none. It runs under the client's locks: it must not block.
     pub fn on_arrival(&mut self, ring: impl Fn() + Send + Sync + 'static) {
         self.queue.set_nonempty_callback(ring);
+    }
+}
+
+fn trouble<'s>(error: &KafkaError) -> Offer<'s> {
+    use RDKafkaErrorCode::{AutoOffsetReset, BadCompression, BadMessage, InvalidMessage, NotImplemented};
+    match error.rdkafka_error_code() {
+        Some(AutoOffsetReset) => Offer::Truncated,
+        Some(BadMessage | BadCompression | NotImplemented | InvalidMessage) => Offer::Unreadable(error.to_string()),
+        _ => Offer::Troubled(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_would_skip_is_told_from_what_it_retries() {
+        use RDKafkaErrorCode as Code;
+        for (code, expected) in [
+            (Code::AutoOffsetReset, "truncated"),
+            (Code::BadMessage, "unreadable"),
+            (Code::BadCompression, "unreadable"),
+            (Code::NotImplemented, "unreadable"),
+            (Code::InvalidMessage, "unreadable"),
+            (Code::TopicAuthorizationFailed, "troubled"),
+            (Code::BrokerTransportFailure, "troubled"),
+        ] {
+            let seen = match trouble(&KafkaError::MessageConsumption(code)) {
+                Offer::Truncated => "truncated",
+                Offer::Unreadable(_) => "unreadable",
+                Offer::Troubled(_) => "troubled",
+                Offer::Record(_) | Offer::Empty => "no trouble",
+            };
+            assert_eq!(seen, expected, "{code:?}");
+        }
     }
 }

@@ -32,6 +32,8 @@ pub enum StopReason {
     PartitionCountChanged,
     /// The log no longer holds records that were not read yet.
     LogTruncated,
+    /// The client cannot read a batch of the log and would skip it.
+    UnreadableLog,
     /// The dead-letter topic refuses a letter for good.
     DeadLetterRefused,
     /// Totals differ from their recomputation.
@@ -40,10 +42,11 @@ pub enum StopReason {
 
 impl StopReason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [StopReason; 5] = [
+    pub const ALL: [StopReason; 6] = [
         StopReason::MisplacedCustomer,
         StopReason::PartitionCountChanged,
         StopReason::LogTruncated,
+        StopReason::UnreadableLog,
         StopReason::DeadLetterRefused,
         StopReason::InvariantViolated,
     ];
@@ -53,6 +56,7 @@ impl StopReason {
             StopReason::MisplacedCustomer => "misplaced_customer",
             StopReason::PartitionCountChanged => "partition_count_changed",
             StopReason::LogTruncated => "log_truncated",
+            StopReason::UnreadableLog => "unreadable_log",
             StopReason::DeadLetterRefused => "dead_letter_refused",
             StopReason::InvariantViolated => "invariant_violated",
         }
