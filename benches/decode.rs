@@ -94,7 +94,7 @@ fn usage() -> Vec<u8> {
     let mut out = Vec::new();
     texts(&["0198c2f4-6b1e-7c3a-9d42-5f0e8a1b2c3d", "cus_4fGk29LmQx81ZbTy"], &mut out);
     long(1_787_212_345_678, &mut out);
-    texts(&["api-requests-eu-west-1/v2"], &mut out);
+    texts(&["api-requests-eu-west-1/v2.0.1"], &mut out);
     out.extend(1234.0f64.to_le_bytes());
     long(2_468_000, &mut out);
     texts(&["EUR"], &mut out);
@@ -160,7 +160,7 @@ fn plan_of_an_evolved_usage_schema(bencher: Bencher) {
     texts(&["0198c2f4-6b1e-7c3a-9d42-5f0e8a1b2c3d", "cus_4fGk29LmQx81ZbTy", "billing"], &mut datum);
     datum.push(2);
     long(1_787_212_345_678_000, &mut datum);
-    texts(&["api-requests-eu-west-1/v2"], &mut datum);
+    texts(&["api-requests-eu-west-1/v2.0.1"], &mut datum);
     let decoder = Decoder::compile(text, FactKind::Usage);
     assert!(decoder.decode(&datum).is_ok());
     bencher.bench_local(|| black_box(decoder.decode(black_box(&datum))).is_ok());

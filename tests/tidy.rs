@@ -310,6 +310,11 @@ fn common_faults(file: &str, text: &str, tokens: &[Token], say: &mut impl FnMut(
     }
 }
 
+/// Files of tests are called `tests.rs` or `NAME_tests.rs`; everything else below `src/` ships.
+fn is_test_file(source: &str) -> bool {
+    source.ends_with("/tests.rs") || source.ends_with("_tests.rs")
+}
+
 /// Every fault of one file, `file:line: what`. `file` is relative to the repository.
 fn faults(file: &str, text: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -322,7 +327,7 @@ fn faults(file: &str, text: &str) -> Vec<String> {
     common_faults(file, text, &tokens, &mut say);
     if let Some(source) = file.strip_prefix("src/") {
         import_faults(source, &tokens, &mut say);
-        if !source.ends_with("/tests.rs") {
+        if !is_test_file(source) {
             let tokens = shipped(&tokens);
             purity_faults(source, &tokens, &mut say);
             shipping_faults(source, &tokens, &mut say);
@@ -407,6 +412,7 @@ fn no_rule_fires_without_a_fault() {
         ("src/adapter/kafka/a.rs", "use super::b::C; use crate::adapter::kafka::d; use crate::wire::avro;"),
         ("src/adapter/kafka/describe.rs", "fn f() { unsafe { g() } }"),
         ("src/service/x.rs", "use crate::adapter::{http, kafka}; fn f() { g().unwrap_or_default() }"),
+        ("src/adapter/kafka/letters_tests.rs", "fn f() { g().unwrap() }"),
         ("tests/support/src/wait.rs", "fn f() { std::thread::sleep(d) }"),
     ];
     for (file, code) in rows {

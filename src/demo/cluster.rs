@@ -10,9 +10,11 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two looks for a topic that is not known yet.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a registry's answer that are read.
 const ANSWER_BYTES: u64 = 1 << 20;
 
@@ -61,7 +63,7 @@ impl Cluster {
                 return Err(ClusterError::Create { topic, code });
             }
         }
-        self.partitions(names)
+        self.partitions(names).await
     }
 
     /// Sentences about topics that would not keep a history as it is.
@@ -87,16 +89,25 @@ impl Cluster {
         warnings
     }
 
-    fn partitions(&self, names: [&str; 2]) -> Result<usize, ClusterError> {
-        let mut counts = [0; 2];
-        for (count, name) in counts.iter_mut().zip(names) {
-            let found = self.admin.inner().fetch_metadata(Some(name), TIMEOUT).map_err(|error| self.failed(error))?;
-            *count = found.topics().first().map_or(0, |topic| topic.partitions().len());
-        }
+    async fn partitions(&self, names: [&str; 2]) -> Result<usize, ClusterError> {
+        let counts = [self.partitions_of(names[0]).await?, self.partitions_of(names[1]).await?];
         if counts[0] != counts[1] {
             return Err(ClusterError::Unequal(names[0].into(), names[1].into(), counts[0], counts[1]));
         }
         Ok(counts[0])
+    }
+
+    /// A topic that was just created is not known to every broker at once, so it is asked for until it is.
+    async fn partitions_of(&self, name: &str) -> Result<usize, ClusterError> {
+        let end = Instant::now() + TIMEOUT;
+        loop {
+            let found = self.admin.inner().fetch_metadata(Some(name), TIMEOUT).map_err(|error| self.failed(error))?;
+            let count = found.topics().first().map_or(0, |topic| topic.partitions().len());
+            if count > 0 || Instant::now() >= end {
+                return Ok(count);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     fn failed(&self, error: KafkaError) -> ClusterError {

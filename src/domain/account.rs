@@ -7,7 +7,7 @@ use super::calendar::{Day, Instant, Zone};
 use super::currency::Currency;
 use super::facts::{Status, SubscriptionFact};
 use super::symbol::{Symbol, Symbols};
-use super::usage::UsageDays;
+use super::usage::{Bin, UsageDays};
 
 /// Everything known of one customer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,6 +74,12 @@ impl Version {
         }
     }
 
+    /// Memory of this state, about.
+    fn bytes(&self) -> usize {
+        let items: usize = self.items.iter().map(|item| size_of::<Item>() + item.id.len()).sum();
+        size_of::<Version>() + self.event_id.len() + items + size_of_val(&*self.attributes)
+    }
+
     fn is_revenue(&self) -> bool {
         self.status.counts() && self.items.iter().any(|item| item.mrr > 0)
     }
@@ -137,16 +143,19 @@ impl Account {
         }
     }
 
-    /// Takes up a subscription fact that is not superseded, replacing the state of the same instant if there is one.
-    pub fn put(&mut self, fact: &SubscriptionFact, symbols: &mut Symbols) {
+    /// Takes up a subscription fact that is not superseded, replacing the state of the same instant if there is one. Returns by
+    /// how many bytes the account grew, about.
+    pub fn put(&mut self, fact: &SubscriptionFact, symbols: &mut Symbols) -> isize {
         let version = Version::of(fact, symbols);
+        let mut growth = version.bytes() as isize;
         let index = self.find(fact.subscription_id).unwrap_or_else(|index| {
+            growth += (size_of::<Subscription>() + fact.subscription_id.len()) as isize;
             self.subscriptions.insert(index, Subscription { id: fact.subscription_id.into(), versions: Vec::with_capacity(1) });
             index
         });
         let versions = &mut self.subscriptions[index].versions;
         match versions.binary_search_by_key(&fact.effective_at, |version| version.effective_at) {
-            Ok(at) => versions[at] = version,
+            Ok(at) => growth -= std::mem::replace(&mut versions[at], version).bytes() as isize,
             Err(at) => versions.insert(at, version),
         }
         if self.may_move_first_revenue(fact.effective_at) {
@@ -155,6 +164,7 @@ impl Account {
             };
             self.first_subscription = self.subscriptions.iter().filter_map(first).min();
         }
+        growth
     }
 
     /// Whether a state that begins at `at` can change the first revenue.
@@ -167,14 +177,18 @@ impl Account {
         self.first_usage = Some(self.first_usage.map_or(used_at, |first| first.min(used_at)));
     }
 
-    /// Adds usage to its civil day.
-    pub fn add_usage(&mut self, day: Day, currency: Currency, amount: i64) {
+    /// Adds usage to its civil day. Returns by how many bytes the account grew, about.
+    pub fn add_usage(&mut self, day: Day, currency: Currency, amount: i64) -> isize {
+        let before = self.usage.bins().len();
         self.usage.add(day, currency, amount.into());
+        (self.usage.bins().len() as isize - before as isize) * size_of::<Bin>() as isize
     }
 
-    /// Forgets usage days that no view can need any more.
-    pub fn drop_usage_before(&mut self, floor: Day) {
+    /// Forgets usage days that no view can need any more. Returns how many bytes were freed, about.
+    pub fn drop_usage_before(&mut self, floor: Day) -> isize {
+        let before = self.usage.bins().len();
         self.usage.drop_before(floor);
+        ((before - self.usage.bins().len()) * size_of::<Bin>()) as isize
     }
 
     /// The civil day up to which usage is left out at an edge: if nothing counts there but something did, the day of the latest

@@ -7,11 +7,15 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(pub u32);
 
+/// Reference counts of a shared text, and its place in the hash table.
+const ENTRY_OVERHEAD: usize = 24;
+
 /// A table of texts. It only grows: what was interned stays readable for as long as the table lives.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
     texts: Vec<Arc<str>>,
     numbers: HashMap<Arc<str>, Symbol>,
+    bytes: usize,
 }
 
 impl Symbols {
@@ -21,9 +25,15 @@ impl Symbols {
         }
         let symbol = Symbol(u32::try_from(self.texts.len()).expect("memory ends long before 2^32 distinct texts"));
         let text: Arc<str> = text.into();
+        self.bytes += text.len() + 2 * size_of::<Arc<str>>() + ENTRY_OVERHEAD;
         self.texts.push(text.clone());
         self.numbers.insert(text, symbol);
         symbol
+    }
+
+    /// Memory of the table, about: each text stands in it once and is named twice.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub fn text(&self, symbol: Symbol) -> &Arc<str> {

@@ -64,6 +64,11 @@ impl Dedup {
         self.generations.iter().map(|generation| generation.ids.len()).sum()
     }
 
+    /// Memory of the remembered ids in bytes, with the tables' free places.
+    pub fn bytes(&self) -> usize {
+        self.generations.iter().map(|generation| generation.ids.capacity() * (size_of::<u128>() + 1) * 8 / 7).sum()
+    }
+
     /// The greatest record timestamp so far, not beyond the consumer's clock.
     pub fn record_time(&self) -> Option<Instant> {
         self.record_time

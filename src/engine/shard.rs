@@ -27,6 +27,9 @@ use std::sync::Arc;
 /// Accounts by customer id: one writer, any number of readers.
 type Accounts = DashMap<Box<str>, Account>;
 
+/// A customer id, and the account's place in a hash table that is three quarters full.
+const ACCOUNT_OVERHEAD: usize = 48;
+
 /// The accounts and totals of one partition.
 #[derive(Debug)]
 pub struct Shard {
@@ -34,6 +37,8 @@ pub struct Shard {
     dimensions: Vec<Dimension>,
     symbols: Symbols,
     accounts: Arc<Accounts>,
+    /// Memory of what the accounts hold, about.
+    held_bytes: isize,
     dedup: Dedup,
     clock: Option<Instant>,
     today: Today,
@@ -92,6 +97,7 @@ impl Shard {
             dimensions,
             symbols,
             accounts,
+            held_bytes: 0,
             dedup: Dedup::new(memory, hash_key),
             clock: None,
             today: Today::new(),
@@ -109,12 +115,12 @@ impl Shard {
             return Applied { new_customer };
         }
         let Some(view) = &mut self.view else {
-            account.put(fact, &mut self.symbols);
+            self.held_bytes += account.put(fact, &mut self.symbols);
             return Applied { new_customer };
         };
         let spans = touch::by_state(&account, fact.effective_at, &view.frame, &self.dimensions);
         let before = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(&account, spans);
-        account.put(fact, &mut self.symbols);
+        self.held_bytes += account.put(fact, &mut self.symbols);
         let after = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(&account, spans);
         view.totals.replace(&view.frame, &before, &after);
         if fact.effective_at >= view.frame.as_of {
@@ -142,23 +148,21 @@ impl Shard {
             if fact.amount > 0 {
                 account.put_first_usage(fact.used_at);
             }
-            if kept {
-                account.add_usage(day, fact.currency, fact.amount);
-            }
+            if kept { account.add_usage(day, fact.currency, fact.amount) } else { 0 }
         };
         let (currency, amount) = (fact.currency, fact.amount.into());
         self.today.add(&Used { at: fact.used_at, day, customer_id: fact.customer_id, currency, amount });
         let Some(view) = &mut self.view else {
-            put(&mut account);
+            self.held_bytes += put(&mut account);
             return UsageVerdict::Applied(Applied { new_customer });
         };
         let spans = touch::by_usage(&account, fact, day, &view.frame);
         if spans.is_empty() {
-            put(&mut account);
+            self.held_bytes += put(&mut account);
         } else {
             let lens = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols);
             let before = lens.assess(&account, spans);
-            put(&mut account);
+            self.held_bytes += put(&mut account);
             let after = lens.assess(&account, spans);
             view.totals.replace(&view.frame, &before, &after);
         }
@@ -249,6 +253,12 @@ impl Shard {
         self.dedup.entries()
     }
 
+    /// Memory of accounts, texts and remembered ids, in bytes: an estimate from what they hold, without the allocator's share.
+    pub fn tracked_bytes(&self) -> usize {
+        let accounts = self.accounts.len() * (size_of::<Box<str>>() + size_of::<Account>() + ACCOUNT_OVERHEAD);
+        accounts + self.held_bytes.max(0).unsigned_abs() + self.symbols.bytes() + self.dedup.bytes()
+    }
+
     pub fn directory(&self) -> Directory {
         Directory(Arc::clone(&self.accounts))
     }
@@ -269,15 +279,16 @@ impl Shard {
         let bound = self.dedup.record_time().into_iter().chain(self.clock).fold(next.as_of, Instant::min);
         let forgets = self.dedup.record_time().is_some() && self.clock.is_some();
         let floor = if forgets { self.plan.frame(bound).first_usage_day().max(self.floor) } else { self.floor };
+        let mut freed = 0;
         for mut account in self.accounts.iter_mut() {
             if !same_rates || touch::by_move(&account, &view.frame, next) {
                 self.reassess(view, next, &account);
             }
             if floor > self.floor {
-                account.drop_usage_before(floor);
+                freed += account.drop_usage_before(floor);
             }
         }
-        self.floor = floor;
+        (self.floor, self.held_bytes) = (floor, self.held_bytes - freed);
     }
 
     fn reassess(&self, view: &mut View, next: &Frame, account: &Account) {
@@ -332,4 +343,88 @@ fn due(ahead: &mut BinaryHeap<Reverse<(Instant, Box<str>)>>, as_of: Instant) -> 
         customers.extend(ahead.pop().map(|Reverse((_, customer))| customer));
     }
     customers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::currency::ExchangeRates;
+    use crate::domain::facts::{ItemFact, Status};
+    use crate::domain::window::Window;
+
+    const DAY: i64 = 86_400_000;
+    const AS_OF: Instant = Instant(20_345 * DAY + DAY / 2);
+
+    fn usd() -> Currency {
+        Currency::parse("USD").expect("a code")
+    }
+
+    fn shard() -> Shard {
+        let plan = Plan {
+            zone: Zone::named("UTC").expect("a zone"),
+            rates: ExchangeRates::new(usd(), vec![]),
+            windows: vec![Window::Trailing(30)],
+            dimensions: vec!["plan".into()],
+            max_values: 10,
+        };
+        Shard::new(Arc::new(plan), Memory::Window { millis: DAY }, (1, 2))
+    }
+
+    fn state(event_id: &str, at: i64, items: usize) -> SubscriptionFact<'_> {
+        let item = ItemFact { item_id: "i", product_id: "p", plan_id: "l", quantity: 1, mrr: 1_000_000 };
+        SubscriptionFact {
+            event_id,
+            customer_id: "c",
+            subscription_id: "s",
+            effective_at: Instant(at),
+            version: 0,
+            status: Status::Active,
+            currency: Some(usd()),
+            items: vec![item; items],
+            attributes: vec![],
+        }
+    }
+
+    fn usage(event_id: &str, at: i64) -> UsageFact<'_> {
+        UsageFact { event_id, customer_id: "c", used_at: Instant(at), amount: 5, currency: usd() }
+    }
+
+    #[test]
+    fn memory_is_tracked_as_facts_come_and_go() {
+        let mut shard = shard();
+        let empty = shard.tracked_bytes();
+        assert_eq!(shard.apply_subscription(&state("a", AS_OF.0 - DAY, 3)), Applied { new_customer: true });
+        let with_items = shard.tracked_bytes();
+        assert!(with_items > empty);
+        assert_eq!(shard.apply_subscription(&state("b", AS_OF.0 - DAY, 1)), Applied { new_customer: false });
+        assert!(shard.tracked_bytes() < with_items, "the greater event superseded one with more items");
+        let superseding = shard.tracked_bytes();
+        shard.apply_subscription(&state("a", AS_OF.0 - DAY, 3));
+        assert_eq!(shard.tracked_bytes(), superseding, "a superseded state is not kept");
+        shard.apply_usage(&usage("u", AS_OF.0 - DAY), None);
+        assert!(shard.tracked_bytes() > superseding);
+    }
+
+    #[test]
+    fn usage_that_no_view_can_need_is_forgotten_once_wall_clock_and_records_have_passed_it() {
+        let mut shard = shard();
+        shard.go_live(AS_OF);
+        shard.observe_clock(AS_OF);
+        shard.apply_usage(&usage("old", AS_OF.0 - 100 * DAY), Some(AS_OF));
+        let held = shard.held_bytes;
+        assert!(held > 0);
+        let later = Instant(AS_OF.0 + 30 * DAY);
+        shard.advance(later);
+        assert_eq!(shard.held_bytes, held, "neither the clock nor a record has come so far");
+        shard.observe_clock(Instant(later.0 + DAY));
+        shard.apply_usage(&usage("new", AS_OF.0), Some(later));
+        shard.advance(Instant(later.0 + DAY));
+        assert_eq!(shard.held_bytes, held, "the old day went, the new one came");
+        assert!(shard.floor > Zone::FIRST);
+        shard.apply_usage(&usage("older", AS_OF.0 - 200 * DAY), Some(later));
+        assert_eq!(shard.held_bytes, held, "late usage of a forgotten day moves first revenue only");
+        let first = shard.accounts.get("c").and_then(|account| account.first_revenue());
+        assert_eq!(first, Some(Instant(AS_OF.0 - 200 * DAY)));
+        assert_eq!(shard.audit(), Ok(()));
+    }
 }

@@ -248,3 +248,25 @@ fn spawn(name: &str, control: Sender<Control>, work: impl FnOnce() + Send + 'sta
 fn no_thread(error: &std::io::Error) -> Failure {
     Failure::Runtime(format!("cannot start a thread: {error}; raise the limit of processes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_ends_the_service() {
+        let (control, told) = unbounded();
+        let thread = spawn("worker-7", control, || panic!("a defect")).expect("a thread");
+        let Ok(Control::Failed(Failure::Runtime(sentence))) = told.recv() else { panic!("nothing was told") };
+        assert!(sentence.contains("worker-7"), "{sentence}");
+        assert!(thread.join().is_ok());
+    }
+
+    #[test]
+    fn a_taken_port_is_told_with_what_to_do() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = taken.local_addr().expect("an address").to_string();
+        let Err(Failure::Runtime(sentence)) = listen(&address) else { panic!("the port was free") };
+        assert!(sentence.contains(&address) && sentence.contains("http.listen"), "{sentence}");
+    }
+}

@@ -40,6 +40,7 @@ struct Round {
     parts: Vec<(Arc<Board>, ShardTotals)>,
     accounts: usize,
     dedup_entries: usize,
+    tracked_bytes: usize,
     began: Moment,
 }
 
@@ -58,7 +59,8 @@ impl Rounds {
         self.as_of = as_of;
         let answers = crew.advance(as_of, now);
         let (plan, missing, parts, began) = (self.plan.clone(), crew.size(), Vec::new(), Moment::now());
-        self.round = Some(Round { as_of, new_day, plan, answers, missing, parts, accounts: 0, dedup_entries: 0, began });
+        self.round =
+            Some(Round { as_of, new_day, plan, answers, missing, parts, accounts: 0, dedup_entries: 0, tracked_bytes: 0, began });
     }
 
     /// Where the answers of the present round arrive.
@@ -72,6 +74,7 @@ impl Rounds {
         round.parts.extend(answer.parts);
         round.accounts += answer.accounts;
         round.dedup_entries += answer.dedup_entries;
+        round.tracked_bytes += answer.tracked_bytes;
         round.missing -= 1;
         if round.missing == 0
             && let Some(round) = self.round.take()
@@ -96,6 +99,7 @@ impl Rounds {
     fn finish<S>(&mut self, round: Round, assignment: &Assignment<S>, published: &Published, telemetry: &Telemetry) {
         telemetry.accounts.set(round.accounts as u64);
         telemetry.dedup_entries.set(round.dedup_entries as u64);
+        telemetry.tracked_bytes.set(round.tracked_bytes as u64);
         let present = round.parts.into_iter().filter(|(board, _)| assignment.is_present(board));
         let parts: Vec<ShardTotals> = present.map(|(_, totals)| totals).collect();
         self.complete |= !parts.is_empty() && parts.len() == assignment.boards().len();

@@ -41,6 +41,7 @@ pub struct Answer {
     /// Of all its partitions, live or not.
     pub accounts: usize,
     pub dedup_entries: usize,
+    pub tracked_bytes: usize,
 }
 
 /// One worker's state; [`Worker::run`] is its thread.
@@ -151,6 +152,7 @@ impl Worker {
         }
         let accounts = self.partitions.values().map(|partition| partition.shard.accounts()).sum();
         let dedup_entries = self.partitions.values().map(|partition| partition.shard.dedup_entries()).sum();
-        Answer { parts, accounts, dedup_entries }
+        let tracked_bytes = self.partitions.values().map(|partition| partition.shard.tracked_bytes()).sum();
+        Answer { parts, accounts, dedup_entries, tracked_bytes }
     }
 }

@@ -3,7 +3,7 @@
 use super::{directory, run};
 use std::path::Path;
 
-const COMMANDS: [&str; 4] = ["check", "generate", "replay", "schema"];
+const COMMANDS: [&str; 6] = ["check", "demo", "generate", "replay", "run", "schema"];
 
 fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/help").join(format!("{name}.txt"));

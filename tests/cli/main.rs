@@ -1,5 +1,6 @@
 //! The program from outside: help, exit codes, configuration faults, secrets, and a replay of small files.
 
+mod check;
 mod configuration;
 mod help;
 mod replay;

@@ -7,6 +7,7 @@
 mod build;
 mod choices;
 mod containers;
+mod corners;
 mod faults;
 mod harness;
 mod history;
@@ -18,4 +19,5 @@ mod reach;
 mod regressions;
 mod replay;
 mod semantics;
+mod show;
 mod twin;

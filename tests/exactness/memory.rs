@@ -1,5 +1,6 @@
 //! A partition that forgets: usage ids after a while of record time, usage days that no view can need. Neither shows.
 
+use crate::build::{ms, setup, usage};
 use crate::harness::{Live, Twin, equal, property, same};
 use crate::history::{History, Step, history};
 use crate::twin::facts::{Event, Fact};
@@ -132,6 +133,29 @@ fn a_repeated_usage_event_is_ignored_while_it_is_remembered() {
             if let Some(event) = uses.get(usize::from(which)) {
                 drive.event(event, drive.as_of)?;
             }
+            drive.check()?;
+        }
+        Ok(())
+    });
+}
+
+/// Sparse usage, day by day, in windows so short that everything is soon forgotten: the 28 days of the earliest edge and the 35
+/// before them are still needed.
+#[test]
+fn usage_days_are_kept_for_as_long_as_an_edge_needs_them() {
+    let windows = prop_oneof![Just("month_to_date"), Just("trailing_7d"), Just("last_month")];
+    property(15, (windows, vec(1..50i64, 3..8)), |(window, gaps)| {
+        let setup = setup(window);
+        let mut drive = Drive::new(&History { setup, start: ms("2026-01-01"), steps: Vec::new() }, 24 * HOUR);
+        for (number, gap) in gaps.into_iter().enumerate() {
+            for _ in 0..gap {
+                drive.step(&Step::Advance(drive.as_of + 24 * HOUR), 0)?;
+                // Others keep record time going, to which forgetting is bound.
+                drive.event(&usage("B", "2026-01-01", 0), drive.as_of)?;
+                drive.check()?;
+            }
+            let at = jiff::Timestamp::from_millisecond(drive.as_of - HOUR).map_err(|error| error.to_string())?;
+            drive.event(&usage("A", &at.to_string(), 28 + number as i64), drive.as_of)?;
             drive.check()?;
         }
         Ok(())

@@ -48,22 +48,24 @@ impl History {
         std::fs::read_to_string(self.path("upswell.yaml")).expect("the history comes with a configuration")
     }
 
-    /// Writes every event of both files to the topics, keyed by customer, and gives their number.
-    pub fn produce(&self, bench: &Bench) -> usize {
-        let writer = bench.kafka.producer_with(&[("compression.type", "lz4")]);
-        let mut count = 0;
+    /// Writes every event of both files to the topics, keyed by customer.
+    pub fn produce(&self, bench: &Bench) {
+        self.produce_packed(bench, "lz4");
+    }
+
+    /// The same with another compression of the batches.
+    pub fn produce_packed(&self, bench: &Bench, compression: &str) {
+        let writer = bench.kafka.producer_with(&[("compression.type", compression)]);
         for (file, topic, schema) in
             [("subscriptions.avro", &bench.subscriptions, subscription_schema()), ("usage.avro", &bench.usage, usage_schema())]
         {
             let (_, events) = avro::container(self.path(file).as_ref());
-            count += events.len();
             for event in events {
                 let (key, value) = (avro::text(&event, "customer_id").to_owned(), schema.confluent(&event));
                 writer.send(Outgoing { topic, key: Some(key.as_bytes()), value: Some(&value), ..Outgoing::default() });
             }
         }
         writer.flush();
-        count
     }
 
     /// The report of `replay` over the files.
@@ -73,6 +75,13 @@ impl History {
         let outcome = command(PROGRAM, &[&arguments[..], &["--format", "json"]].concat());
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         serde_json::from_str(&outcome.stdout).expect("the report is JSON")
+    }
+
+    /// Fails unless the service has counted every event as `replay` does.
+    pub fn assert_counted(&self, service: &Upswell) {
+        let report = service.report();
+        let replayed = self.replay(report["as_of"].as_str().expect("a report names its instant"));
+        assert_eq!(report["events"], replayed["events"]);
     }
 
     /// Fails unless the service's report and scrape are what `replay` gives for the same instants.

@@ -6,6 +6,7 @@
 
 mod bench;
 mod exact;
+mod group;
 mod history;
 mod letters;
 mod placement;

@@ -1,4 +1,4 @@
-//! Customers that are not where their key belongs stop intake, before a number can be wrong.
+//! Customers that are not where their key belongs, or may not be from now on, stop intake before a number can be wrong.
 
 use crate::bench::{Bench, subscription, subscription_schema, usage, usage_schema};
 use upswell_testkit::kafka::Outgoing;
@@ -32,6 +32,19 @@ fn a_customer_in_two_partitions_stops_intake() {
     }
     writer.flush();
     assert_stops(&bench);
+}
+
+#[test]
+fn added_partitions_stop_intake() {
+    let bench = Bench::new("grown", 2);
+    bench.subscribe("c", 10);
+    let mut service = bench.run();
+    service.wait_ready();
+    bench.kafka.grow_topic(&bench.subscriptions, 3);
+    service.wait_not_ready("stopped");
+    let answer = service.get("/-/ready").expect("the service answers");
+    assert!(answer.body.contains(&bench.subscriptions), "the topic is named: {}", answer.body);
+    assert_eq!(service.terminate(), 0);
 }
 
 fn assert_stops(bench: &Bench) {

@@ -22,7 +22,7 @@ fn what_is_written_comes_back() {
     assert_eq!(records.len(), 1);
     assert_eq!((records[0].partition, records[0].offset, records[0].timestamp), (1, 0, Some(5)));
     assert_eq!((records[0].key.as_deref(), records[0].header("h").as_deref()), (Some(&b"a"[..]), Some("x")));
-    kafka.kill();
+    kafka.stop();
     kafka.restart();
     kafka.delete_records("t", 1, 1);
     assert_eq!(kafka.read("t"), vec![]);

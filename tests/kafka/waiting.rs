@@ -24,6 +24,17 @@ fn a_registry_that_is_away_at_start_delays_and_rejects_nothing() {
 }
 
 #[test]
+fn a_wrong_base_path_of_the_registry_is_an_outage() {
+    let wrong = registry().url().replace("/apis/ccompat/v7", "/apis/nothing/here");
+    let bench = Bench::new("wrong-path", 1).registry_at(&wrong);
+    bench.subscribe("c", 10);
+    let mut service = bench.run();
+    service.wait_not_ready("waiting_for_registry");
+    assert_eq!(service.scrape().sum("upswell_events_rejected_total", &[]), 0.0);
+    assert_eq!(service.terminate(), 0);
+}
+
+#[test]
 fn a_topic_that_ends_in_an_aborted_transaction_is_caught_up() {
     let bench = Bench::new("aborted", 1);
     let writer = bench.kafka.transactional("aborted-writer");

@@ -50,11 +50,19 @@ impl Program {
         until(text, heard, |(line, _)| line.is_some()).0.expect("it was said")
     }
 
-    /// A path's status and body, once the program listens.
-    fn get(&self, path: &str) -> (u16, String) {
+    /// Where a path is, once the program listens.
+    fn url(&self, path: &str) -> String {
         let line = self.wait_for_line("listening");
         let address = line.split("address=").nth(1).expect("an address").trim();
-        crate::world::get(&format!("http://{address}{path}"))
+        format!("http://{address}{path}")
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        crate::world::get(&self.url(path))
+    }
+
+    fn post(&self, path: &str) -> (u16, String) {
+        crate::world::post(&self.url(path))
     }
 
     fn signal(&self, name: &str) {
@@ -91,23 +99,27 @@ fn a_cluster_that_cannot_be_used_is_exit_code_78() {
 #[test]
 fn a_reload_takes_all_or_nothing() {
     let world = World::new(1);
-    let rest = "http: { listen: \"127.0.0.1:0\" }\nrevenue: { windows: [last_month] }\nmetrics: { segment_windows: [] }";
+    let rest = "http: { listen: \"127.0.0.1:0\", enable_reload: true }\nrevenue: { windows: [last_month] }\nmetrics: { segment_windows: [] }";
     let mut program = Program::start(&configuration(&world, rest));
     until("ready", || program.get("/-/ready"), |(status, _)| *status == 200);
     let rewrite = |program: &Program, from: &str, to: &str| {
         let text = configuration(&world, rest).replace(from, to);
         std::fs::write(program.file.path(), text).expect("room on the disk");
-        program.signal("HUP");
     };
     let window = |name: &str| format!("upswell_window_start_timestamp_seconds{{window=\"{name}\"}}");
     let metrics = |program: &Program| program.get("/metrics").1;
 
     rewrite(&program, "windows: [last_month]", "windows: [last_quarter], time_zone: Asia/Tokyo");
+    program.signal("HUP");
     assert!(program.wait_for_line("the old one stays").contains("revenue.time_zone"));
     until("a refusal", || metrics(&program), |text| text.contains("upswell_config_last_reload_successful 0"));
     assert!(metrics(&program).contains(&window("last_month")));
 
+    let (status, answer) = program.post("/-/reload");
+    assert!(status >= 400 && answer.contains("revenue.time_zone"), "{status} {answer}");
+
     rewrite(&program, "windows: [last_month]", "windows: [last_quarter]");
+    assert_eq!(program.post("/-/reload").0, 200);
     until("the new window", || metrics(&program), |text| text.contains(&window("last_quarter")));
     let text = metrics(&program);
     assert!(text.contains("upswell_config_last_reload_successful 1") && !text.contains(&window("last_month")), "{text}");

@@ -211,8 +211,20 @@ impl Look {
 
 /// Status and body.
 pub fn get(url: &str) -> (u16, String) {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut answer = agent.get(url).call().expect("an answer");
+    read(agent().get(url).call())
+}
+
+/// Status and body of an empty POST.
+pub fn post(url: &str) -> (u16, String) {
+    read(agent().post(url).send_empty())
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, String) {
+    let mut answer = answer.expect("an answer");
     (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
 }
 

@@ -128,6 +128,7 @@ fn a_letter_refused_for_its_size_goes_without_value_and_its_neighbours_with_it()
     assert!(matches!(heard.try_recv(), Ok(LetterEvent::Delivered { offset: 1, .. })));
     let found = read_back(&settings.brokers, 1);
     assert_eq!((found[0].key(), found[0].payload()), (Some(&b"customer"[..]), None));
+    assert_eq!(found[0].timestamp().to_millis(), Some(1_600_000_000_123));
     let headers = found[0].headers().unwrap();
     let last = headers.get(headers.count() - 2);
     assert_eq!((last.key, last.value), ("upswell.value.length", Some(&b"3"[..])));

@@ -112,6 +112,9 @@ impl<'s> Probe<'s> {
                 }
             }
         }
+        if found.is_empty() {
+            return None;
+        }
         self.settings_of(troubles, warnings, &found);
         let billing = found.iter_mut().filter(|topic| topic.name != topics.dead_letters);
         billing.for_each(|topic| troubles.extend(self.offsets(topic).err()));

@@ -126,7 +126,7 @@ impl Settings {
     pub fn consumer(&self, protocol: Protocol, budget: FetchBudget) -> ClientConfig {
         let (fetch, queue) = budget.split();
         let mut config = self.base();
-        config.set("statistics.interval.ms", "5000").set("fetch.queue.backoff.ms", "10").set("queued.min.messages", "200000");
+        config.set("fetch.queue.backoff.ms", "10").set("queued.min.messages", "200000");
         config.set("fetch.message.max.bytes", fetch.to_string()).set("queued.max.messages.kbytes", (queue / 1024).to_string());
         self.join(&mut config, protocol);
         if let Some(instance) = &self.instance_id {

@@ -105,16 +105,37 @@ impl Client {
         }
     }
 
+    /// The newest schema of a subject; `None` if there is no such subject. Only after [`check`](Client::check) has shown that the
+    /// address is right does a 404 mean that.
+    pub fn latest(&self, subject: &str) -> Result<Option<Schema>, String> {
+        let path = format!("/subjects/{}/versions/latest", escaped(subject));
+        let (status, location, body) = self.fetch(&path)?;
+        if status == 404 {
+            return Ok(None);
+        }
+        let lacking = |lack| if let Lack::Outage(fault) = lack { fault } else { "it has no such schema".to_owned() };
+        let entry = answer::read(0, status, location.as_deref(), &body).map_err(lacking)?;
+        let mut found = Vec::new();
+        self.resolve(&entry.references, &mut HashSet::new(), &mut found)?;
+        Ok(Some(Schema::new(&entry.text, found)))
+    }
+
     fn ask(&self, id: u32, path: &str) -> Result<Entry, Lack> {
+        let (status, location, body) = self.fetch(path).map_err(Lack::Outage)?;
+        answer::read(id, status, location.as_deref(), &body)
+    }
+
+    /// Status, redirect and body of an answer; a sentence if there is none.
+    fn fetch(&self, path: &str) -> Result<(u16, Option<String>, Vec<u8>), String> {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
-        let no_answer = |error: ureq::Error| Lack::Outage(format!("no answer ({error})"));
+        let no_answer = |error: ureq::Error| format!("no answer ({error})");
         let mut response = request.call().map_err(no_answer)?;
         let location = response.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(no_answer)?;
-        answer::read(id, response.status().as_u16(), location.as_deref(), &body)
+        Ok((response.status().as_u16(), location, body))
     }
 }
 

@@ -185,6 +185,12 @@ impl Registry {
             None => Ok(()),
         }
     }
+
+    /// The newest schema of a subject, for a check of the configuration; `None` if there is none, or no registry. Blocks. Only
+    /// after [`check`](Registry::check) has succeeded does `None` mean that.
+    pub fn latest(&self, subject: &str) -> Result<Option<Schema>, Error> {
+        self.client.as_ref().map_or(Ok(None), |client| client.latest(subject)).map_err(Error::Unreachable)
+    }
 }
 
 /// One thread's life: do what is due, sleep until something is.

@@ -8,7 +8,7 @@ mod location;
 mod registry;
 
 use super::{Failure, print};
-use crate::adapter::kafka::preflight::{ClusterFacts, Severity, inspect};
+use crate::adapter::kafka::preflight::{ClusterFacts, inspect};
 use crate::config::{Config, Loaded, Purpose};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,7 +65,7 @@ fn look_at_kafka(config: &Config, findings: &mut Findings) {
     let found = inspect(&config.kafka.settings(), TIMEOUT);
     found.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     findings.well.extend(found.facts.as_ref().map(cluster));
-    findings.configuration |= found.troubles.iter().any(|trouble| trouble.severity() != Severity::Transient);
+    findings.configuration |= found.troubles.iter().any(|trouble| !trouble.is_transient());
     findings.troubles.extend(found.troubles.iter().map(|trouble| format!("kafka: {trouble}")));
 }
 

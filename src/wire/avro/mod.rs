@@ -123,6 +123,7 @@ impl Decoder {
         !matches!(self.schema, Compiled::Unknown(_))
     }
 
+    #[inline]
     fn read<'a>(&self, cursor: &mut Cursor<'a>) -> Result<RawFact<'a>, Rejection> {
         let length = cursor.left();
         match &self.schema {

@@ -19,12 +19,6 @@ pub struct Trouble {
     pub place: Option<(u32, u32)>,
 }
 
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
-        Trouble { fault, place: None }
-    }
-}
-
 /// Our fields of a record while it is read, of whichever kind; slots as the plan numbers them.
 #[derive(Default)]
 struct Row<'a> {
@@ -36,53 +30,68 @@ struct Row<'a> {
 }
 
 /// Reads the record at the cursor.
+#[inline]
 pub fn fact<'a>(plan: &Plan, shapes: &Shapes, kind: FactKind, cursor: &mut Cursor<'a>) -> Result<RawFact<'a>, Trouble> {
     let mut row = Row::default();
-    Reading { plan, shapes }.step(&plan.root, cursor, &mut row, 0)?;
+    let mut reading = Reading { plan, shapes, place: None };
+    if let Err(fault) = reading.step(&plan.root, cursor, &mut row, 0) {
+        return Err(Trouble { fault, place: reading.place });
+    }
     Ok(match kind {
         FactKind::Subscription => RawFact::Subscription(row.subscription()),
         FactKind::Usage => RawFact::Usage(row.usage()),
     })
 }
 
-#[derive(Clone, Copy)]
 struct Reading<'p> {
     plan: &'p Plan,
     shapes: &'p Shapes,
+    /// Where the fault was met, once there is one.
+    place: Option<(u32, u32)>,
 }
 
 impl<'p> Reading<'p> {
-    #[inline]
-    fn step<'a>(self, step: &'p Step, cursor: &mut Cursor<'a>, row: &mut Row<'a>, depth: usize) -> Result<(), Trouble> {
+    fn record<'a>(&mut self, number: u32, cursor: &mut Cursor<'a>, row: &mut Row<'a>) -> Result<(), Fault> {
+        let record: &RecordPlan = &self.plan.records[number as usize];
+        for (index, step) in record.steps.iter().enumerate() {
+            if let Err(fault) = self.step(step, cursor, row, record.depth) {
+                self.place = self.place.or(Some((number, index as u32)));
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps that nearly all events consist of; the others have a function of their own, so that this one can be inlined.
+    #[inline(always)]
+    fn step<'a>(&mut self, step: &'p Step, cursor: &mut Cursor<'a>, row: &mut Row<'a>, depth: usize) -> Result<(), Fault> {
         match step {
-            Step::Null => {}
-            Step::Fixed(width) => cursor.skip(*width)?,
-            Step::Skip(id) => self.shapes.skip(cursor, *id, depth, MAX_DEPTH)?,
             Step::Text(slot) => row.texts[*slot as usize % SLOTS] = Some(cursor.text()?),
-            Step::Int(slot) => row.longs[*slot as usize % SLOTS] = Some(cursor.int()?),
             Step::Long(slot) => row.longs[*slot as usize % SLOTS] = Some(cursor.long()?),
+            Step::Fixed(width) => cursor.skip(*width)?,
+            other => self.rarer_step(other, cursor, row, depth)?,
+        }
+        Ok(())
+    }
+
+    fn rarer_step<'a>(&mut self, step: &'p Step, cursor: &mut Cursor<'a>, row: &mut Row<'a>, depth: usize) -> Result<(), Fault> {
+        match step {
+            Step::Text(_) | Step::Long(_) | Step::Fixed(_) => self.step(step, cursor, row, depth)?,
+            Step::Null => {}
+            Step::Skip(id) => self.shapes.skip(cursor, *id, depth, MAX_DEPTH)?,
+            Step::Int(slot) => row.longs[*slot as usize % SLOTS] = Some(cursor.int()?),
             Step::Floored(slot, ticks) => row.longs[*slot as usize % SLOTS] = Some(cursor.long()?.div_euclid(*ticks)),
             Step::Symbol(table) => row.symbol = Some(self.symbol(*table, cursor)?),
             Step::Union(branches) => self.step(cursor.branch(branches)?, cursor, row, depth)?,
             Step::Record(number) => self.record(*number, cursor, row)?,
             Step::Items(element, no_bytes) => row.items = Some(self.items(element, *no_bytes, cursor)?),
             Step::Attributes(value) => row.attributes = self.attributes(value, cursor)?,
-            Step::Refuse(why) => return Err(Fault::Refused(*why).into()),
+            Step::Refuse(why) => return Err(Fault::Refused(*why)),
         }
         Ok(())
     }
 
-    fn record<'a>(self, number: u32, cursor: &mut Cursor<'a>, row: &mut Row<'a>) -> Result<(), Trouble> {
-        let record: &RecordPlan = &self.plan.records[number as usize];
-        for (index, step) in record.steps.iter().enumerate() {
-            if let Err(trouble) = self.step(step, cursor, row, record.depth) {
-                return Err(Trouble { place: trouble.place.or(Some((number, index as u32))), ..trouble });
-            }
-        }
-        Ok(())
-    }
-
-    fn symbol(self, table: u32, cursor: &mut Cursor) -> Result<u8, Fault> {
+    fn symbol(&self, table: u32, cursor: &mut Cursor) -> Result<u8, Fault> {
         let index = cursor.long()?;
         let symbols = &self.plan.symbols[table as usize];
         match usize::try_from(index).ok().and_then(|index| symbols.get(index)) {
@@ -92,7 +101,7 @@ impl<'p> Reading<'p> {
         }
     }
 
-    fn items<'a>(self, element: &'p Step, no_bytes: bool, cursor: &mut Cursor<'a>) -> Result<Vec<RawItem<'a>>, Trouble> {
+    fn items<'a>(&mut self, element: &'p Step, no_bytes: bool, cursor: &mut Cursor<'a>) -> Result<Vec<RawItem<'a>>, Fault> {
         let mut items = Items::default();
         while let Some(block) = cursor.block()? {
             // Elements without bytes are all alike: no more are read than are kept.
@@ -107,7 +116,7 @@ impl<'p> Reading<'p> {
         Ok(items.kept)
     }
 
-    fn attributes<'a>(self, value: &'p Step, cursor: &mut Cursor<'a>) -> Result<Vec<(&'a str, Option<&'a str>)>, Trouble> {
+    fn attributes<'a>(&mut self, value: &'p Step, cursor: &mut Cursor<'a>) -> Result<Vec<(&'a str, Option<&'a str>)>, Fault> {
         let mut entries = Vec::new();
         let mut compact_at = COMPACT_FROM;
         while let Some(block) = cursor.block()? {

@@ -2,7 +2,7 @@
 
 use crate::parts::{Place, free_ports};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -101,6 +101,13 @@ impl RealKafka {
         }
         let results = self.admin(async |admin, options| admin.create_topics([&topic], options).await);
         assert!(results.iter().all(Result::is_ok), "create {name}: {results:?}");
+    }
+
+    /// Raises the number of a topic's partitions.
+    pub fn grow_topic(&self, name: &str, partitions: usize) {
+        let growth = NewPartitions::new(name, partitions);
+        let results = self.admin(async |admin, options| admin.create_partitions([&growth], options).await);
+        assert!(results.iter().all(Result::is_ok), "grow {name}: {results:?}");
     }
 
     /// Deletes the records of a partition before an offset, as retention would.

@@ -173,12 +173,13 @@ impl Courier {
             self.single = producer(&self.settings, true, &self.events, &self.outcomes.0).ok();
         }
         let Some(producer) = self.producer_of(form) else { return self.wait(parcel) };
-        let Parcel { ticket, key, value, headers, timestamp } = parcel;
+        let Parcel { ticket, key, value, headers } = parcel;
+        let timestamp = ticket.timestamp;
         let record = BaseRecord::with_opaque_to(&self.settings.topics.dead_letters, ticket).headers(headers);
         let record = BaseRecord { key: key.as_deref(), payload: value.as_deref(), timestamp, ..record };
         let Err((error, record)) = producer.send::<[u8], [u8]>(record) else { return };
         let (ticket, headers) = (record.delivery_opaque, record.headers.unwrap_or_default());
-        let parcel = Parcel { ticket, key, value, headers, timestamp };
+        let parcel = Parcel { ticket, key, value, headers };
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         self.carry_on(parcel, code, judge_local(code, form));
     }
@@ -272,11 +273,11 @@ impl Courier {
     /// An idempotent producer that lost its place is dead; a new one begins afresh. What the old one still held comes back as failed
     /// and goes again, perhaps a second time.
     fn replace_broken(&mut self) {
-        if let Some((code, text)) = self.batches.client().fatal_error() {
-            if let Ok(fresh) = producer(&self.settings, false, &self.events, &self.outcomes.0) {
-                tracing::warn!(%code, "the producer of dead letters is replaced: {text}");
-                self.batches = fresh;
-            }
+        if let Some((code, text)) = self.batches.client().fatal_error()
+            && let Ok(fresh) = producer(&self.settings, false, &self.events, &self.outcomes.0)
+        {
+            tracing::warn!(%code, "the producer of dead letters is replaced: {text}");
+            self.batches = fresh;
         }
         self.single.take_if(|single| single.client().fatal_error().is_some());
     }

@@ -16,6 +16,12 @@ struct Held {
     refused: bool,
 }
 
+impl Held {
+    fn is_free(&self) -> bool {
+        self.under_way == 0 && !self.refused
+    }
+}
+
 /// Letters under way and refused, per source partition.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -64,26 +70,30 @@ impl Ledger {
     fn settle(&mut self, topic: &str, partition: i32, offset: i64, bytes: u64, refused: bool) {
         self.letters = self.letters.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
-        self.change(topic, partition, |at, held| {
-            if at == offset {
-                held.under_way = held.under_way.saturating_sub(1);
-                held.refused |= refused;
+        self.change(topic, partition, |offsets| {
+            let Some(held) = offsets.get_mut(&offset) else { return };
+            held.under_way = held.under_way.saturating_sub(1);
+            held.refused |= refused;
+            if held.is_free() {
+                offsets.remove(&offset);
             }
         });
     }
 
     /// Forgets what was refused in a partition.
     pub fn release(&mut self, topic: &str, partition: i32) {
-        self.change(topic, partition, |_, held| held.refused = false);
+        self.change(topic, partition, |offsets| {
+            offsets.retain(|_, held| {
+                held.refused = false;
+                !held.is_free()
+            });
+        });
     }
 
-    fn change(&mut self, topic: &str, partition: i32, mut change: impl FnMut(i64, &mut Held)) {
+    fn change(&mut self, topic: &str, partition: i32, change: impl FnOnce(&mut BTreeMap<i64, Held>)) {
         let Some(partitions) = self.partitions.get_mut(topic) else { return };
         let Some(offsets) = partitions.get_mut(&partition) else { return };
-        offsets.retain(|offset, held| {
-            change(*offset, held);
-            held.under_way > 0 || held.refused
-        });
+        change(offsets);
         if offsets.is_empty() {
             partitions.remove(&partition);
         }

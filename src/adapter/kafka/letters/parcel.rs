@@ -44,6 +44,9 @@ pub struct Ticket {
     pub partition: i32,
     pub offset: i64,
     pub reason: Reason,
+    /// The record's, milliseconds since 1970; `None` becomes the time of sending. It is kept here because the client forgets the
+    /// timestamp of a message that failed.
+    pub timestamp: Option<i64>,
     /// What it counts against the bytes under way.
     pub bytes: u64,
     pub form: Form,
@@ -56,7 +59,6 @@ pub struct Parcel {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: OwnedHeaders,
-    pub timestamp: Option<i64>,
 }
 
 /// Bytes a letter holds, roughly.
@@ -83,16 +85,11 @@ impl Parcel {
             partition: letter.partition,
             offset: letter.offset,
             reason: letter.reason,
+            timestamp: letter.timestamp,
             bytes,
             form: Form::default(),
         };
-        Parcel {
-            ticket: Box::new(ticket),
-            key: letter.key.map(<[u8]>::to_vec),
-            value: letter.value.map(<[u8]>::to_vec),
-            headers,
-            timestamp: letter.timestamp,
-        }
+        Parcel { ticket: Box::new(ticket), key: letter.key.map(<[u8]>::to_vec), value: letter.value.map(<[u8]>::to_vec), headers }
     }
 
     /// A letter that came back undelivered.
@@ -102,7 +99,6 @@ impl Parcel {
             key: message.key().map(<[u8]>::to_vec),
             value: message.payload().map(<[u8]>::to_vec),
             headers: message.headers().map_or_else(OwnedHeaders::new, BorrowedHeaders::detach),
-            timestamp: message.timestamp().to_millis(),
         }
     }
 
@@ -114,7 +110,7 @@ impl Parcel {
             self.headers = add(self.headers, header::VALUE_SHA256, Some(&hex(&Sha256::digest(&value))));
         }
         if form.redated && !self.ticket.form.redated {
-            let own = self.timestamp.take().map(|millis| millis.to_string());
+            let own = self.ticket.timestamp.take().map(|millis| millis.to_string());
             self.headers = add(self.headers, header::TIMESTAMP, own.as_deref());
         }
         self.ticket.form = form;
@@ -175,7 +171,7 @@ mod tests {
         let rest: Vec<&str> = headers[4..].iter().filter_map(|(_, value)| value.as_deref()).collect();
         assert_eq!(rest, ["billing.usage", "id", "3", "42"]);
         assert_eq!(
-            (parcel.key.as_deref(), parcel.value.as_deref(), parcel.timestamp),
+            (parcel.key.as_deref(), parcel.value.as_deref(), parcel.ticket.timestamp),
             (Some(&b"k"[..]), Some(&b"abc"[..]), Some(17))
         );
     }
@@ -190,7 +186,7 @@ mod tests {
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(headers[headers.len() - 1], ("upswell.value.sha256".to_owned(), Some(digest.to_owned())));
         let redated = parcel(None).reshaped(Form { redated: true, ..Form::default() });
-        assert_eq!(redated.timestamp, None);
+        assert_eq!(redated.ticket.timestamp, None);
         assert_eq!(found(&redated.headers).pop(), Some(("upswell.source.timestamp".to_owned(), Some("17".to_owned()))));
     }
 }
