@@ -135,15 +135,15 @@ mod tests {
     use crate::demo::registry::IDS;
     use crate::domain::calendar::Day;
 
-    fn playback(broker: &Broker, customers: u32) -> (Playback, Scale) {
+    fn playback(broker: &Broker, customers: u32, months: u32) -> (Playback, Scale) {
         let topics = Topics { subscriptions: "s".into(), usage: "u".into() };
         let feed = Feed::new(broker.servers(), &[], topics, IDS, true).expect("a producer");
-        let scale = Scale { customers, months: 8, until: Day::parse("2026-07-01").expect("a date"), seed: 1 };
+        let scale = Scale { customers, months, until: Day::parse("2026-07-01").expect("a date"), seed: 1 };
         (Playback::new(History::new(scale), feed), scale)
     }
 
-    fn broker() -> Broker {
-        Broker::start(vec![("s".into(), 1), ("u".into(), 1)]).expect("a broker")
+    fn broker(partitions: i32) -> Broker {
+        Broker::start(vec![("s".into(), partitions), ("u".into(), partitions)]).expect("a broker")
     }
 
     fn midnight(day: Day) -> Instant {
@@ -151,9 +151,18 @@ mod tests {
     }
 
     #[test]
+    fn the_history_of_the_default_demo_fits_whole() {
+        let broker = broker(8);
+        let (mut playback, scale) = playback(&broker, 2_000, 14);
+        assert!(playback.fill(midnight(scale.until)).expect("a broker"));
+        assert!(playback.acknowledged() > 50_000, "{}", playback.acknowledged());
+        playback.check_kept(&[]).expect("everything is still there");
+    }
+
+    #[test]
     fn it_waits_for_its_reader_when_the_broker_is_full() {
-        let broker = broker();
-        let (mut playback, scale) = playback(&broker, 1_500);
+        let broker = broker(1);
+        let (mut playback, scale) = playback(&broker, 1_500, 8);
         let end = midnight(scale.until);
         assert!(!playback.fill(end).expect("a broker"), "two partitions do not hold it all");
         assert!((MAX_AHEAD - 2 * RESERVE..=MAX_AHEAD).contains(&playback.feed.ahead()), "{}", playback.feed.ahead());
@@ -170,8 +179,8 @@ mod tests {
 
     #[test]
     fn a_dropped_record_is_noticed() {
-        let broker = broker();
-        let (mut playback, scale) = playback(&broker, 8_000);
+        let broker = broker(1);
+        let (mut playback, scale) = playback(&broker, 8_000, 8);
         let mut low = 0;
         // A reader that claims to have read everything lets the broker run over.
         while low == 0 && !playback.advance(midnight(scale.until)).expect("a broker") {

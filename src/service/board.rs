@@ -140,9 +140,14 @@ impl Board {
 
     /// Stops intake for good, and says so in the log. The first reason stays: what follows is a consequence.
     pub fn stop(&self, reason: StopReason, detail: String) {
-        if self.stopped.set(Stopped { reason, detail: detail.clone() }).is_ok() {
+        if self.stop_with_all(reason, detail.clone()) {
             tracing::error!(partition = self.partition, reason = reason.as_str(), detail, "intake of a partition has stopped");
         }
+    }
+
+    /// Stops like [`Board::stop`], in silence: somebody has said so for all partitions. Whether this was the first reason.
+    pub fn stop_with_all(&self, reason: StopReason, detail: String) -> bool {
+        self.stopped.set(Stopped { reason, detail }).is_ok()
     }
 
     pub fn stopped(&self) -> Option<&Stopped> {

@@ -12,7 +12,7 @@ use super::placement::Misplaced;
 use super::readiness::{Standing, assess};
 use super::rounds::Rounds;
 use super::shards::Shards;
-use super::watch::{Finding, recounted};
+use super::watch::{Finding, grown};
 use super::{Control, Failure, Shared};
 use crate::adapter::kafka::Topics;
 use crate::adapter::kafka::consumer::{Group, GroupEvent, Place, Source};
@@ -165,13 +165,10 @@ impl Conductor {
     fn assign(&mut self, sources: Vec<Source>) {
         (self.state.assigned, self.state.trouble) = (true, None);
         self.shared.telemetry.rebalances.add(1);
-        // The group learns of new partitions before the watch does, and a customer may already be in one of them.
-        if let Some(source) =
-            sources.iter().find(|source| usize::try_from(source.partition).is_ok_and(|at| at >= self.rounds.partitions))
-        {
-            self.halt(StopReason::PartitionCountChanged, recounted(&source.topic, self.rounds.partitions, "more"));
-        }
         for source in sources {
+            if usize::try_from(source.partition).is_ok_and(|partition| partition >= self.rounds.partitions) {
+                self.halt(StopReason::PartitionCountChanged, grown(&source.topic, self.rounds.partitions));
+            }
             if let Some(kind) = self.topics.kind(&source.topic) {
                 self.assignment.assign(kind, source.partition, source);
             }
@@ -187,7 +184,7 @@ impl Conductor {
         let [one, other] = sources;
         let inlets = [self.inlet(FactKind::Subscription, partition, one), self.inlet(FactKind::Usage, partition, other)];
         if let Some((reason, sentence)) = &self.state.halted {
-            board.stop(*reason, sentence.clone());
+            board.stop_with_all(*reason, sentence.clone());
         }
         // Without a source the client is being closed, and nothing is read any more.
         if let [Some(one), Some(other)] = inlets {
@@ -244,7 +241,7 @@ impl Conductor {
             tracing::error!(reason = reason.as_str(), detail = sentence, "all intake has stopped");
             self.crew.halt();
             for board in self.assignment.boards() {
-                board.stop(reason, sentence.clone());
+                board.stop_with_all(reason, sentence.clone());
             }
             self.state.halted = Some((reason, sentence));
         }
@@ -270,7 +267,7 @@ impl Conductor {
     }
 
     /// Ends in order: no more records, letters out, positions noted, group left. Each step has a deadline, so that the whole takes
-    /// less than [`super::END_DEADLINE`].
+    /// less than the 25 seconds an orchestrator gives it.
     fn end(self) {
         self.shared.published.set_readiness(Readiness::new(Phase::ShuttingDown, "The service is draining and about to exit."));
         self.crew.halt();

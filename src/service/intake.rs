@@ -61,6 +61,8 @@ struct Lane {
     /// A copy of the record that has to wait.
     held: Option<OwnedMessage>,
     ledger: Ledger,
+    /// What the client said of this partition, while there are records it does not bring.
+    trouble: Option<String>,
     /// When the position was asked for last.
     asked: Moment,
 }
@@ -125,7 +127,7 @@ impl Partition {
     pub fn new(board: Arc<Board>, shard: Shard, inlets: [Inlet; 2], letters: &Arc<Letters>) -> Partition {
         let lane = |(kind, Inlet { source, topic, topic_id }): (FactKind, Inlet)| {
             let ledger = Ledger { kind, topic, topic_id, partition: board.partition, next: 0, letters: letters.clone() };
-            Lane { source, held: None, ledger, asked: Moment::now() }
+            Lane { source, held: None, ledger, trouble: None, asked: Moment::now() }
         };
         let lanes = KINDS.into_iter().zip(inlets).map(lane).collect();
         Partition { board, shard, lanes }
@@ -147,7 +149,7 @@ impl Partition {
         }
         let (mut taken, mut stall) = (0, None);
         for lane in &mut self.lanes {
-            let (count, halt) = lane.take_in(&mut self.shard, around);
+            let (count, halt) = lane.take_in(&self.board, &mut self.shard, around);
             taken += count;
             match halt {
                 None => {}
@@ -181,7 +183,7 @@ impl Partition {
 
 impl Lane {
     /// Takes the held record, then up to a batch. Answers how many were taken, and what keeps it from going on.
-    fn take_in(&mut self, shard: &mut Shard, around: &mut Surroundings) -> (usize, Option<Halt>) {
+    fn take_in(&mut self, board: &Board, shard: &mut Shard, around: &mut Surroundings) -> (usize, Option<Halt>) {
         let mut taken = 0;
         if let Some(held) = self.held.take() {
             if let Err(halt) = self.ledger.take(Record::held(&held), shard, around) {
@@ -200,12 +202,15 @@ impl Lane {
                     taken += 1;
                 }
                 Offer::Empty => break,
-                Offer::Truncated => return (taken, Some(truncated(&self.source.topic, self.ledger.next))),
-                Offer::Damaged(fault) => return (taken, Some(damaged(&self.source.topic, self.ledger.next, &fault))),
-                Offer::Troubled(trouble) => return (taken, Some(Halt::Stall(Stall::Broker(trouble)))),
+                Offer::Truncated => return (taken, Some(self.ledger.truncated())),
+                Offer::Unreadable(fault) => return (taken, Some(self.ledger.unreadable(&fault))),
+                Offer::Troubled(trouble) => self.trouble = Some(trouble),
             }
         }
-        (taken, None)
+        if taken > 0 || board.lag(self.ledger.kind) == Some(0) {
+            self.trouble = None;
+        }
+        (taken, self.trouble.clone().map(|trouble| Halt::Stall(Stall::Broker(trouble))))
     }
 
     /// Control and aborted records move the consumer's position, but never come out of the queue.
@@ -219,22 +224,6 @@ impl Lane {
             self.ledger.next = self.ledger.next.max(position);
         }
     }
-}
-
-fn truncated(topic: &str, next: i64) -> Halt {
-    let detail = format!(
-        "{topic} no longer holds offset {next}: records were deleted before they were read. Start again, so that everything that \
-         is left is read, with kafka.accept_truncated_log if the figures may miss what was deleted; raise the topic's retention.ms."
-    );
-    Halt::Stop(StopReason::LogTruncated, detail)
-}
-
-fn damaged(topic: &str, next: i64, fault: &str) -> Halt {
-    let detail = format!(
-        "{topic} holds records at or after offset {next} that cannot be read ({fault}), and none may be passed over. Restore the \
-         partition from a replica that is whole, then start again."
-    );
-    Halt::Stop(StopReason::LogDamaged, detail)
 }
 
 impl Ledger {
@@ -311,6 +300,24 @@ impl Ledger {
                 Err(Halt::Stall(Stall::DeadLetters(sentence)))
             }
         }
+    }
+
+    fn truncated(&self) -> Halt {
+        let (topic, next) = (&self.topic, self.next);
+        let detail = format!(
+            "{topic} no longer holds offset {next}: records were deleted before they were read. Raise the topic's retention.ms, and \
+             start again with kafka.accept_truncated_log to read what is left; the figures then miss what was deleted."
+        );
+        Halt::Stop(StopReason::LogTruncated, detail)
+    }
+
+    fn unreadable(&self, fault: &str) -> Halt {
+        let (topic, next) = (&self.topic, self.next);
+        let detail = format!(
+            "{topic} cannot be read from offset {next} on ({fault}), and nothing is skipped. Restore the log from a replica, or use \
+             a build whose client knows the compression and format, and start again."
+        );
+        Halt::Stop(StopReason::UnreadableLog, detail)
     }
 
     /// The offset that may be recorded: not past a record whose letter the broker does not have.

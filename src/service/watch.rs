@@ -9,7 +9,6 @@ use crate::adapter::kafka::bounds::{Bound, Bounds};
 use crate::domain::facts::FactKind;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rdkafka::error::KafkaError;
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -114,10 +113,14 @@ fn truncated(topic: &str, start: i64) -> String {
     )
 }
 
-/// What is to be done about a topic that has another number of partitions than at the start.
-pub fn recounted(topic: &str, before: usize, now: impl fmt::Display) -> String {
-    format!(
-        "{topic} had {before} partitions and now has {now}, so a customer's events may lie in two of them. Copy both topics, keyed \
-         by customer_id, to new topics with equal numbers of partitions, and point kafka.topics at those."
-    )
+fn recounted(topic: &str, before: usize, now: usize) -> String {
+    format!("{topic} had {before} partitions and now has {now}{MOVED}")
 }
+
+/// The sentence about a topic that has more partitions than it had at the start.
+pub fn grown(topic: &str, before: usize) -> String {
+    format!("{topic} had {before} partitions and now has more{MOVED}")
+}
+
+const MOVED: &str = ", so a customer's events may lie in two of them. Copy both topics, keyed by customer_id, to new topics with equal \
+                     numbers of partitions, and point kafka.topics at those.";

@@ -3,7 +3,7 @@
 use crate::build::{canceled, ms, setup, usage, worth};
 use crate::harness::{follow, view};
 use crate::history::{History, Step};
-use crate::twin::facts::Event;
+use crate::twin::facts::{Event, Subscription, Usage};
 use crate::twin::setup::Setup;
 use std::collections::BTreeMap;
 
@@ -74,10 +74,8 @@ fn a_new_month_values_everything_with_its_own_rates() {
     let rates = |rate: i64| BTreeMap::from([("EUR".to_owned(), rate)]);
     setup.tables = vec![(20_485, rates(1_000_000)), (20_513, rates(1_250_000)), (20_544, rates(333_333))];
     let in_euro = |event: Event| match event {
-        Event::Subscription(state) => {
-            Event::Subscription(crate::twin::facts::Subscription { currency: Some("EUR".to_owned()), ..state })
-        }
-        Event::Usage(usage) => Event::Usage(crate::twin::facts::Usage { currency: Some("EUR".to_owned()), ..usage }),
+        Event::Subscription(state) => Event::Subscription(Subscription { currency: Some("EUR".to_owned()), ..state }),
+        Event::Usage(usage) => Event::Usage(Usage { currency: Some("EUR".to_owned()), ..usage }),
     };
     let events = [worth("A", "2025-06-01", 100), worth("A", "2026-02-20", 150), usage("B", "2026-03-20", 31)].map(in_euro);
     walk(setup, &events, "2026-01-30", 100);
@@ -95,4 +93,31 @@ fn usage_ids_of_two_customers_do_not_run_together() {
     let one = view(&setup("month_to_date"), &events[..1], ms("2026-03-20"));
     assert_eq!(both.mrr, 2 * one.mrr);
     assert!(one.mrr > 0);
+}
+
+/// Two subscriptions name the attribute at one instant: before the edge the greatest of version, then event, decides, after it
+/// the least.
+#[test]
+fn attributes_of_one_instant() {
+    let state = |subscription: &str, version: i64, event: &str, value: &str| {
+        let Event::Subscription(state) = worth("A", "2026-03-10", 100) else { unreachable!("a state") };
+        Event::Subscription(Subscription {
+            subscription_id: Some(subscription.to_owned()),
+            version: Some(version),
+            event_id: Some(event.to_owned()),
+            attributes: BTreeMap::from([("vertical".to_owned(), value.to_owned())]),
+            ..state
+        })
+    };
+    for (one, other, greatest, least) in [
+        ((2, "a"), (1, "b"), "x", "y"),
+        ((1, "a"), (2, "b"), "y", "x"),
+        ((1, "b"), (1, "a"), "x", "y"),
+        ((-1, "b"), (0, "a"), "y", "x"),
+    ] {
+        let events = [worth("A", "2026-01-01", 50), state("s", one.0, one.1, "x"), state("t", other.0, other.1, "y")];
+        let view = view(&windows(&["month_to_date", "trailing_7d"], &["vertical"]), &events, ms("2026-03-20"));
+        let value = |window: usize| view.windows[window].dimensions[0].segments[0].value.as_str();
+        assert_eq!((value(0), value(1)), (least, greatest), "{one:?} {other:?}");
+    }
 }

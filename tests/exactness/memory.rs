@@ -31,6 +31,8 @@ struct Drive {
     twin: Twin,
     live: Live,
     as_of: i64,
+    /// The consumer's clock, `as_of` or a little later.
+    clock: i64,
     /// The greatest timestamps of usage records: each bounded by the clock of its time, and unbounded.
     greatest: (i64, i64),
     applied: HashMap<(String, String), RecordTime>,
@@ -42,13 +44,21 @@ impl Drive {
         live.shard.observe_clock(Instant(history.start));
         live.shard.go_live(Instant(history.start));
         let greatest = (i64::MIN, i64::MIN);
-        Drive { window, twin: Twin::new(&history.setup), live, as_of: history.start, greatest, applied: HashMap::new() }
+        Drive {
+            window,
+            twin: Twin::new(&history.setup),
+            live,
+            as_of: history.start,
+            clock: history.start,
+            greatest,
+            applied: HashMap::new(),
+        }
     }
 
     fn step(&mut self, step: &Step, lag: i64) -> Result<(), String> {
         match step {
             Step::Advance(to) => {
-                self.as_of = *to;
+                (self.as_of, self.clock) = (*to, self.clock.max(*to));
                 self.live.advance(*to);
                 Ok(())
             }
@@ -57,7 +67,7 @@ impl Drive {
     }
 
     fn event(&mut self, event: &Event, record_at: i64) -> Result<(), String> {
-        self.live.shard.observe_clock(Instant(self.as_of));
+        self.live.shard.observe_clock(Instant(self.clock));
         let verdict = match self.live.apply_at(event, Some(record_at)) {
             // Usage a day after its record is rejected, which only records can show.
             Err(upswell::domain::facts::Reason::FutureUsage) => {
@@ -71,8 +81,8 @@ impl Drive {
         let Some(verdict) = verdict else {
             return Ok(());
         };
-        self.greatest = (self.greatest.0.max(record_at.min(self.as_of)), self.greatest.1.max(record_at));
-        let (one, other) = (self.greatest.0, self.greatest.1.min(self.as_of));
+        self.greatest = (self.greatest.0.max(record_at.min(self.clock)), self.greatest.1.max(record_at));
+        let (one, other) = (self.greatest.0, self.greatest.1.min(self.clock));
         self.judge(event, verdict, RecordTime { least: one.min(other), most: one.max(other) })
     }
 
@@ -149,9 +159,10 @@ fn usage_days_are_kept_for_as_long_as_an_edge_needs_them() {
         let mut drive = Drive::new(&History { setup, start: ms("2026-01-01"), steps: Vec::new() }, 24 * HOUR);
         for (number, gap) in gaps.into_iter().enumerate() {
             for _ in 0..gap {
-                drive.step(&Step::Advance(drive.as_of + 24 * HOUR), 0)?;
-                // Others keep record time going, to which forgetting is bound.
-                drive.event(&usage("B", "2026-01-01", 0), drive.as_of)?;
+                // Others keep record time going, to which forgetting is bound, up to the instant the view moves to.
+                drive.clock = drive.as_of + 24 * HOUR;
+                drive.event(&usage("B", "2026-01-01", 0), drive.clock)?;
+                drive.step(&Step::Advance(drive.clock), 0)?;
                 drive.check()?;
             }
             let at = jiff::Timestamp::from_millisecond(drive.as_of - HOUR).map_err(|error| error.to_string())?;

@@ -67,7 +67,7 @@ fn damaged_records_stop_the_partition_and_are_not_passed_over() {
     world.send(SUBSCRIPTIONS, None, after.customer, &avro::confluent(avro::SUBSCRIPTION_ID, &after.encode()));
     let sentence = service.wait_for_phase("stopped");
     assert!(sentence.contains(SUBSCRIPTIONS) && sentence.contains("offset 1"), "{sentence}");
-    service.wait_for_metric("upswell_partition_stopped{partition=\"0\",reason=\"log_damaged\"}", 1.0);
+    service.wait_for_metric("upswell_partition_stopped{partition=\"0\",reason=\"unreadable_log\"}", 1.0);
     service.wait_for_report(&expected(&[before], &[]));
     service.stop();
 }

@@ -120,7 +120,9 @@ impl World {
     pub fn committed(&self) -> [Option<i64>; 2] {
         let mut list = TopicPartitionList::new();
         let topics = [SUBSCRIPTIONS, USAGE];
-        topics.iter().for_each(|topic| drop(list.add_partition(topic, 0)));
+        for topic in topics {
+            list.add_partition(topic, 0);
+        }
         let committed = self.consumer("upswell").committed_offsets(list, PATIENCE).expect("an answer");
         topics.map(|topic| committed.find_partition(topic, 0)?.offset().to_raw().filter(|offset| *offset >= 0))
     }

@@ -28,7 +28,18 @@ impl Events {
         if refuses_credentials(error.rdkafka_error_code(), reason) {
             heard.refused_credentials = Some(reason.to_owned());
         }
-        heard.last_error = Some(reason.to_owned());
+        // "All brokers are down" follows each broker's own error and says less.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) || heard.last_error.is_none() {
+            heard.last_error = Some(reason.to_owned());
+        }
+    }
+
+    /// Keeps a line of librdkafka's log if it is about a lost connection: some losses (TLS spoken to a plain port, or the other way)
+    /// are not worth an error event to it. Call it from `ClientContext::log`.
+    pub fn overhear(&self, facility: &str, message: &str) {
+        if facility == "FAIL" {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).last_error = Some(message.to_owned());
+        }
     }
 
     /// What a broker said when it refused our name, password, token or certificate.
@@ -36,7 +47,7 @@ impl Events {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).refused_credentials.clone()
     }
 
-    /// The newest error, whatever it was.
+    /// The newest error that says something.
     pub fn last_error(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last_error.clone()
     }
@@ -83,6 +94,7 @@ pub struct LoggingContext {
 
 impl ClientContext for LoggingContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.events.overhear(facility, message);
         log(level, facility, message);
     }
 
@@ -133,8 +145,12 @@ mod tests {
         let context = LoggingContext::default();
         let events = context.events.clone();
         context.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "gone");
+        context.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
         assert_eq!(events.last_error().as_deref(), Some("gone"));
         assert_eq!(events.refused_credentials(), None);
+        context.log(RDKafkaLogLevel::Info, "FAIL", "b:1: Disconnected: connecting to a SSL listener?");
+        context.log(RDKafkaLogLevel::Info, "OTHER", "hello");
+        assert_eq!(events.last_error().as_deref(), Some("b:1: Disconnected: connecting to a SSL listener?"));
         context.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "wrong password");
         assert_eq!(events.refused_credentials().as_deref(), Some("wrong password"));
         events.clear();

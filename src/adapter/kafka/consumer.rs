@@ -27,10 +27,6 @@ pub const RELEASE_DEADLINE: Duration = Duration::from_secs(20);
 /// How often the polling thread looks whether it is to leave.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How the client announces records that it cannot read and skips: a wrong checksum, a compression or format it does not know.
-const DAMAGE: [RDKafkaErrorCode; 3] =
-    [RDKafkaErrorCode::BadMessage, RDKafkaErrorCode::BadCompression, RDKafkaErrorCode::NotImplemented];
-
 /// A topic's partition.
 pub type Place = (String, i32);
 
@@ -217,8 +213,9 @@ pub enum Offer<'s> {
     Empty,
     /// The log no longer holds the next offset: records were deleted before they were read.
     Truncated,
-    /// Records that follow are damaged in the log, and the client is about to pass over them: what it says.
-    Damaged(String),
+    /// The client cannot read a batch of the log (a bad checksum or compression, an unknown format), and would go on behind it: a
+    /// sentence.
+    Unreadable(String),
     /// The client is in trouble with this partition and goes on trying: a sentence.
     Troubled(String),
 }
@@ -234,9 +231,7 @@ impl Source {
         match self.queue.poll(Duration::ZERO) {
             Some(Ok(record)) => Offer::Record(record),
             None => Offer::Empty,
-            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => Offer::Truncated,
-            Some(Err(KafkaError::MessageConsumption(code))) if DAMAGE.contains(&code) => Offer::Damaged(code.to_string()),
-            Some(Err(error)) => Offer::Troubled(error.to_string()),
+            Some(Err(error)) => trouble(&error),
         }
     }
 
@@ -252,5 +247,41 @@ impl Source {
     /// Calls `ring` whenever records arrive while there were none. It runs under the client's locks: it must not block.
     pub fn on_arrival(&mut self, ring: impl Fn() + Send + Sync + 'static) {
         self.queue.set_nonempty_callback(ring);
+    }
+}
+
+fn trouble<'s>(error: &KafkaError) -> Offer<'s> {
+    use RDKafkaErrorCode::{AutoOffsetReset, BadCompression, BadMessage, InvalidMessage, NotImplemented};
+    match error.rdkafka_error_code() {
+        Some(AutoOffsetReset) => Offer::Truncated,
+        Some(BadMessage | BadCompression | NotImplemented | InvalidMessage) => Offer::Unreadable(error.to_string()),
+        _ => Offer::Troubled(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_would_skip_is_told_from_what_it_retries() {
+        use RDKafkaErrorCode as Code;
+        for (code, expected) in [
+            (Code::AutoOffsetReset, "truncated"),
+            (Code::BadMessage, "unreadable"),
+            (Code::BadCompression, "unreadable"),
+            (Code::NotImplemented, "unreadable"),
+            (Code::InvalidMessage, "unreadable"),
+            (Code::TopicAuthorizationFailed, "troubled"),
+            (Code::BrokerTransportFailure, "troubled"),
+        ] {
+            let seen = match trouble(&KafkaError::MessageConsumption(code)) {
+                Offer::Truncated => "truncated",
+                Offer::Unreadable(_) => "unreadable",
+                Offer::Troubled(_) => "troubled",
+                Offer::Record(_) | Offer::Empty => "no trouble",
+            };
+            assert_eq!(seen, expected, "{code:?}");
+        }
     }
 }

@@ -6,9 +6,10 @@
 //! Nobody can create a topic by asking about it: `allow.auto.create.topics` is off for every client.
 
 use rdkafka::ClientConfig;
-use rdkafka::config::{FromClientConfig, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, DefaultProducerContext};
+use rdkafka::producer::BaseProducer;
 
 use crate::domain::facts::FactKind;
 
@@ -187,10 +188,18 @@ impl Settings {
         if faults.is_empty() { self.combination_fault().into_iter().collect() } else { faults }
     }
 
-    /// Properties that are right one by one may contradict each other; librdkafka says so when a client is made.
+    /// Properties that are right one by one may contradict each other, or what we own; librdkafka says so when a client is made. These
+    /// clients know no brokers, so nothing is connected to.
     fn combination_fault(&self) -> Option<(String, String)> {
-        let made: Result<BaseProducer<DefaultProducerContext>, _> = BaseProducer::from_config(&self.probe());
-        made.err().map(|error| ("properties".to_owned(), error.to_string()))
+        let alone = |mut config: ClientConfig| {
+            ["bootstrap.servers", "metadata.broker.list"].iter().for_each(|key| _ = config.remove(key));
+            config
+        };
+        let budget = FetchBudget { total_bytes: 0, partitions: 1 };
+        let consumer = |protocol| alone(self.consumer(protocol, budget)).create::<BaseConsumer>().err();
+        let producer = alone(self.producer()).create::<BaseProducer>().err();
+        let fault = producer.or_else(|| consumer(Protocol::Classic)).or_else(|| consumer(Protocol::Consumer));
+        fault.map(|error| ("properties".to_owned(), error.to_string()))
     }
 
     fn base(&self) -> ClientConfig {
@@ -218,7 +227,6 @@ fn own(config: &mut ClientConfig) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdkafka::consumer::BaseConsumer;
 
     fn settings(properties: &[(&str, &str)]) -> Settings {
         let properties = properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -288,6 +296,8 @@ mod tests {
         assert_eq!(keys, ["no.such.thing", "socket.timeout.ms"]);
         let faults = settings(&[("security.protocol", "sasl_plaintext"), ("sasl.mechanism", "NOPE")]).property_faults();
         assert_eq!(faults.len(), 1, "{faults:?}");
+        let faults = settings(&[("max.in.flight", "1000")]).property_faults();
+        assert!(faults[0].1.contains("max.in.flight"), "{faults:?}");
     }
 
     #[test]

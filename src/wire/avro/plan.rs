@@ -285,3 +285,38 @@ fn wanted_type(want: Want) -> &'static str {
         Want::Attributes => "a map of strings",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(fields: &str) -> String {
+        let text = format!(r#"{{"type":"record","name":"R","fields":[{fields}]}}"#);
+        match Plan::compile(&Schema::parse(&text, &[]).unwrap(), FactKind::Usage) {
+            Ok(plan) => format!("{:?}", plan.records.last().unwrap().steps),
+            Err(why) => why,
+        }
+    }
+
+    #[test]
+    fn fields_become_steps_in_the_writers_order() {
+        let table = [
+            ("", "[]"),
+            (r#"{"name":"currency","type":"string"},{"name":"event_id","type":"bytes"}"#, "[Text(3), Text(0)]"),
+            (r#"{"name":"used_at","type":{"type":"long","logicalType":"timestamp-nanos"}}"#, "[Floored(0, 1000000)]"),
+            (r#"{"name":"amount_micros","type":{"type":"long","logicalType":"timestamp-nanos"}}"#, "[Long(1)]"),
+            (r#"{"name":"amount_micros","type":"int"},{"name":"meter","type":"null"}"#, "[Int(1)]"),
+            (r#"{"name":"quantity","type":"double"},{"name":"x","type":"null"},{"name":"y","type":"float"}"#, "[Fixed(12)]"),
+            (r#"{"name":"quantity","type":["null","float"]},{"name":"x","type":"float"}"#, "[Union([Null, Fixed(4)]), Fixed(4)]"),
+            (r#"{"name":"meter","type":["null","string","boolean"]}"#, "[Union([Null, Text(2), Refuse(0)])]"),
+            (r#"{"name":"Meter","type":"string"}"#, "[Skip(7)]"),
+            (
+                r#"{"name":"meter","type":"boolean"}"#,
+                "the field meter is a boolean; it must be a string, or bytes that are UTF-8",
+            ),
+        ];
+        for (fields, expected) in table {
+            assert_eq!(steps(fields), expected, "{fields}");
+        }
+    }
+}

@@ -158,3 +158,33 @@ fn shape(schema: &Schema, this: &Type, runs: &mut Vec<Fixed>) -> Shape {
         _ => Shape::Number,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_found_by_structure() {
+        let record = |fields: &str| format!(r#"{{"type":"record","name":"R","fields":[{fields}]}}"#);
+        let list = record(r#"{"name":"n","type":"null"},{"name":"x","type":"double"},{"name":"next","type":["null","R"]}"#);
+        let endless = record(r#"{"name":"self","type":"R"}"#);
+        let table: [(&str, &[u8], Option<usize>); 12] = [
+            (r#""null""#, &[], Some(0)),
+            (r#""long""#, &[0x80, 1, 9], Some(2)),
+            (r#""bytes""#, &[4, 1, 2, 3], Some(3)),
+            (r#"["null","boolean"]"#, &[2, 1], Some(2)),
+            (r#"["null","boolean"]"#, &[4, 1], None),
+            (r#"{"type":"array","items":"float"}"#, &[4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7], Some(10)),
+            (r#"{"type":"map","values":"null"}"#, &[4, 2, 65, 0, 0, 7], Some(5)),
+            (r#"{"type":"map","values":"int"}"#, &[1, 6, 2, 65, 3, 0, 7], Some(6)),
+            (r#"{"type":"map","values":"int"}"#, &[1, 4, 2, 65, 3, 0, 7], None),
+            (&list, &[0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7], Some(18)),
+            (&list, &[0, 0, 0, 0, 0, 0, 0, 0, 2], None),
+            (&endless, &[0; 100], None),
+        ];
+        for (text, bytes, expected) in table {
+            let schema = Schema::parse(text, &[]).unwrap();
+            assert_eq!(Shapes::of(&schema).length(bytes), expected, "{text} {bytes:02x?}");
+        }
+    }
+}

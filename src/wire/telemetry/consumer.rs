@@ -32,8 +32,8 @@ pub enum StopReason {
     PartitionCountChanged,
     /// The log no longer holds records that were not read yet.
     LogTruncated,
-    /// The log holds records that cannot be read: their checksum is wrong, or nobody knows their format.
-    LogDamaged,
+    /// The client cannot read a batch of the log and would skip it.
+    UnreadableLog,
     /// The dead-letter topic refuses a letter for good.
     DeadLetterRefused,
     /// Totals differ from their recomputation.
@@ -46,7 +46,7 @@ impl StopReason {
         StopReason::MisplacedCustomer,
         StopReason::PartitionCountChanged,
         StopReason::LogTruncated,
-        StopReason::LogDamaged,
+        StopReason::UnreadableLog,
         StopReason::DeadLetterRefused,
         StopReason::InvariantViolated,
     ];
@@ -56,7 +56,7 @@ impl StopReason {
             StopReason::MisplacedCustomer => "misplaced_customer",
             StopReason::PartitionCountChanged => "partition_count_changed",
             StopReason::LogTruncated => "log_truncated",
-            StopReason::LogDamaged => "log_damaged",
+            StopReason::UnreadableLog => "unreadable_log",
             StopReason::DeadLetterRefused => "dead_letter_refused",
             StopReason::InvariantViolated => "invariant_violated",
         }

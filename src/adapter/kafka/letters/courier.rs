@@ -40,6 +40,7 @@ struct CourierContext {
 
 impl ClientContext for CourierContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.events.overhear(facility, message);
         client::log(level, facility, message);
     }
 
