@@ -41,8 +41,8 @@ impl Json {
         match (self, other) {
             (Json::Number(one), Json::Number(two)) if one.parse::<f64>() == two.parse::<f64>() => Ok(()),
             (Json::List(one), Json::List(two)) if one.len() == two.len() => {
-                let pairs = one.iter().zip(two).enumerate();
-                pairs.map(|(number, (one, two))| one.same(two, &format!("{at}[{number}]"))).collect()
+                let mut pairs = one.iter().zip(two).enumerate();
+                pairs.try_for_each(|(number, (one, two))| one.same(two, &format!("{at}[{number}]")))
             }
             (Json::Object(one), Json::Object(two)) => {
                 let names = |entries: &[(String, Json)]| {
