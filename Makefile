@@ -6,7 +6,7 @@
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
-	cargo run --release --quiet -- demo $(ARGS)
+	cargo run --release -- demo $(ARGS)
 
 test: setup ## every test, with a real Kafka broker, schema registry and Prometheus
 	cargo test --workspace --no-fail-fast $(ARGS)
