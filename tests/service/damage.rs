@@ -62,7 +62,7 @@ fn damaged_records_stop_the_partition_and_are_not_passed_over() {
     let (before, after) = (event("before", 10), event("after", 20));
     world.subscribe(&before);
     let service = world.start();
-    service.wait_for_report(&expected(&[before.clone()], &[]));
+    service.wait_for_report(&expected(std::slice::from_ref(&before), &[]));
     produce(&world, SUBSCRIPTIONS, &damaged_batch());
     world.send(SUBSCRIPTIONS, None, after.customer, &avro::confluent(avro::SUBSCRIPTION_ID, &after.encode()));
     let sentence = service.wait_for_phase("stopped");

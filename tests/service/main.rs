@@ -237,10 +237,10 @@ fn a_history_that_was_cut_before_a_partition_came_back_is_called_incomplete() {
         settings.kafka.accept_truncated_log = true;
         settings
     };
-    let (one, other) = (world.start_with(accepting()), world.start_with(accepting()));
-    for service in [&one, &other] {
-        service.wait_for_metric("upswell_live_partitions", 1.0);
-    }
+    let other = world.start_with(accepting());
+    other.wait_for_metric("upswell_live_partitions", 2.0);
+    let one = world.start_with(accepting());
+    one.wait_for_metric("upswell_live_partitions", 1.0);
     assert_eq!(one.metric("upswell_history_incomplete"), Some(0.0));
     // The embedded broker drops the oldest records beyond 5 MiB.
     for partition in [0, 1] {
