@@ -18,6 +18,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -63,7 +64,11 @@ impl Group {
         let (done, left) = bounded(0);
         let stop = leaving.clone();
         let poll = move || {
-            poll_events(&consumer, &stop);
+            // Without its polling thread a member would look alive and never hear of a rebalance again.
+            if catch_unwind(AssertUnwindSafe(|| poll_events(&consumer, &stop))).is_err() {
+                let sentence = "the thread that polls the group panicked; please report this as a defect";
+                let _ = consumer.context().events.send(GroupEvent::Died(sentence.to_owned()));
+            }
             drop(consumer);
             drop(done);
         };
