@@ -18,6 +18,7 @@ const OWNED: &[(&str, &str)] = &[
     ("enable.auto.offset.store", "remove it; positions are Upswell's own"),
     ("offset.store.method", "remove it; positions are Upswell's own"),
     ("enable.partition.eof", "remove it; it moves positions wrongly"),
+    ("check.crcs", "remove it; damaged batches are never read"),
     ("isolation.level", "remove it; aborted transactions are never counted"),
     ("allow.auto.create.topics", "remove it; create the topics of kafka.topics yourself"),
     ("statistics.interval.ms", "remove it; Upswell reads the statistics at its own pace"),

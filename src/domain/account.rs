@@ -158,18 +158,13 @@ impl Account {
             Ok(at) => growth -= std::mem::replace(&mut versions[at], version).bytes() as isize,
             Err(at) => versions.insert(at, version),
         }
-        if self.may_move_first_revenue(fact.effective_at) {
+        if self.first_subscription.is_none_or(|first| fact.effective_at <= first) {
             let first = |subscription: &Subscription| {
                 subscription.versions.iter().find(|version| version.is_revenue()).map(|v| v.effective_at)
             };
             self.first_subscription = self.subscriptions.iter().filter_map(first).min();
         }
         growth
-    }
-
-    /// Whether a state that begins at `at` can change the first revenue.
-    pub fn may_move_first_revenue(&self, at: Instant) -> bool {
-        self.first_subscription.is_none_or(|first| at <= first)
     }
 
     /// Takes up the instant of positive usage, which may be the first revenue.

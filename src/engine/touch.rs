@@ -13,8 +13,9 @@ pub fn by_state(account: &Account, at: Instant, frame: &Frame, dimensions: &[Dim
     if at >= frame.as_of {
         return SpanSet::EMPTY;
     }
-    // First revenue classifies every span; an attribute not known before an edge is taken from the first state after it.
-    if account.may_move_first_revenue(at) || lacks_attribute(account, frame.earliest_edge(), dimensions) {
+    // An attribute not known before an edge is taken from the first state after it. First revenue needs no such care: a span
+    // whose edges are not after the state has revenue only from before it, and then the first revenue is before it too.
+    if lacks_attribute(account, frame.earliest_edge(), dimensions) {
         return frame.all_spans();
     }
     frame.spans_where(|edge| edge.at > at)
@@ -34,12 +35,12 @@ pub fn by_usage(account: &Account, fact: &UsageFact, day: Day, frame: &Frame) ->
     frame.spans_where(|edge| (1..=reach).contains(&(edge.day.0 - day.0)))
 }
 
-/// Whether an account's contribution to some span can differ between two frames with equal rates.
+/// Whether an account's contribution to some span can differ between two frames with equal rates. Days before the 28 that are
+/// summed need no look: they only matter while one of the 28 is a usage day.
 pub fn by_move(account: &Account, from: &Frame, to: &Frame) -> bool {
     let moved = |(old, new): (&EdgeAt, &EdgeAt)| {
         old != new
-            && (account.usage().any(old.day.plus(-(RATE_DAYS + QUIET_DAYS)), new.day.plus(-1))
-                || account.has_change_between(old.at, new.at))
+            && (account.usage().any(old.day.plus(-RATE_DAYS), new.day.plus(-1)) || account.has_change_between(old.at, new.at))
     };
     from.edges.iter().zip(&to.edges).any(moved)
 }

@@ -74,6 +74,8 @@ pub struct State {
     halted: Option<(StopReason, String)>,
     /// What the client said last, and when.
     trouble: Option<(Moment, String)>,
+    /// The topic that does not exist any more, in a sentence.
+    gone: Option<String>,
     committed: Option<Moment>,
     looked: Option<Moment>,
 }
@@ -230,6 +232,8 @@ impl Conductor {
     fn act_on(&mut self, finding: Finding) {
         match finding {
             Finding::PartitionCountChanged(sentence) => self.halt(StopReason::PartitionCountChanged, sentence),
+            Finding::Gone(sentence) => self.state.gone = sentence,
+            Finding::Incomplete => self.shared.telemetry.history_incomplete.set_flag(true),
             Finding::Truncated(board, sentence) => board.stop(StopReason::LogTruncated, sentence),
         }
         self.show();
@@ -302,6 +306,7 @@ impl Conductor {
         let standing = Standing {
             halted: self.state.halted.as_ref().map(|(_, sentence)| sentence.as_str()),
             assigned: self.state.assigned,
+            gone: self.state.gone.as_deref(),
             trouble: trouble.map(|(_, trouble)| trouble.as_str()),
             unpaired: &self.assignment.unpaired(),
             boards: &boards,

@@ -13,6 +13,8 @@ pub struct Standing<'s> {
     pub halted: Option<&'s str>,
     /// Whether the group has assigned partitions (maybe none) since the last time it took all away.
     pub assigned: bool,
+    /// The topic that does not exist any more, in a sentence.
+    pub gone: Option<&'s str>,
     /// The latest trouble of the client, if it is fresh.
     pub trouble: Option<&'s str>,
     /// Partitions of which only one topic is assigned.
@@ -44,7 +46,10 @@ fn unassigned(standing: &Standing) -> Option<Readiness> {
     let wait = |sentence: String| Some(Readiness::new(Phase::WaitingForAssignment, sentence));
     match (standing.assigned, standing.unpaired) {
         (false, _) => wait(format!("Waiting for the consumer group to assign partitions.{}", said(standing))),
-        (true, []) => None,
+        (true, []) => {
+            let gone = standing.gone.filter(|_| standing.boards.is_empty());
+            gone.map(|sentence| Readiness::new(Phase::WaitingForTopics, sentence))
+        }
         (true, unpaired) => wait(format!(
             "Only one topic's partition is assigned of {unpaired:?}; waiting for the other topic's. If this lasts, a member of the \
              group subscribes to other topics or does not use the range assignor: give Upswell a kafka.group_id of its own."
@@ -114,8 +119,8 @@ mod tests {
     }
 
     fn standing(boards: &[Arc<Board>]) -> Standing<'_> {
-        let (halted, trouble) = (None, None);
-        Standing { halted, assigned: true, trouble, unpaired: &[], boards, published: true }
+        let (halted, gone, trouble) = (None, None, None);
+        Standing { halted, assigned: true, gone, trouble, unpaired: &[], boards, published: true }
     }
 
     #[test]
@@ -133,6 +138,8 @@ mod tests {
             (standing(&[]), Phase::Live, "No partition is assigned"),
             (Standing { published: false, ..standing(&live) }, Phase::CatchingUp, "first view"),
             (Standing { published: false, ..standing(&[]) }, Phase::Live, "No partition"),
+            (Standing { gone: Some("It is gone."), ..standing(&[]) }, Phase::WaitingForTopics, "It is gone."),
+            (Standing { gone: Some("It is gone."), ..standing(&live) }, Phase::Live, "All 2 assigned"),
             (standing(&reading), Phase::CatchingUp, "Reading 1 of 2 partitions, 42 records behind."),
             (standing(&unknown), Phase::CatchingUp, "an unknown number of records"),
             (standing(&registry), Phase::WaitingForRegistry, "Partition 7 waits: the registry is away."),

@@ -8,7 +8,7 @@ use crate::adapter::kafka::Topics;
 use crate::adapter::kafka::bounds::{Bound, Bounds};
 use crate::domain::facts::FactKind;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,10 @@ pub enum Finding {
     PartitionCountChanged(String),
     /// A newly assigned partition's log no longer begins at offset 0: a sentence.
     Truncated(Arc<Board>, String),
+    /// The same, and it was accepted.
+    Incomplete,
+    /// A topic does not exist any more: a sentence. `None` while all do.
+    Gone(Option<String>),
 }
 
 impl Watch {
@@ -44,12 +48,12 @@ impl Watch {
 
     /// Watches until the requests' sender is gone.
     pub fn run(self) {
-        let mut counted = Instant::now();
+        let (mut counted, mut said) = (Instant::now(), None);
         loop {
             match self.requests.recv_timeout(COUNT_EVERY.saturating_sub(counted.elapsed())) {
-                Ok(boards) => log_trouble(self.look(&boards)),
+                Ok(boards) => log_trouble(self.look(&boards), &mut said),
                 Err(RecvTimeoutError::Timeout) => {
-                    log_trouble(self.count());
+                    log_trouble(self.count(), &mut said);
                     counted = Instant::now();
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -59,11 +63,16 @@ impl Watch {
 
     /// The starts of logs not known yet, then the ends of all.
     fn look(&self, boards: &[Arc<Board>]) -> Result<(), KafkaError> {
+        if boards.is_empty() {
+            return self.count(); // Why there is nothing to do may be that a topic was deleted.
+        }
         let new: Vec<Arc<Board>> = boards.iter().filter(|board| !board.knows_bounds()).cloned().collect();
         for (board, kind, start) in self.ask(&new, Bound::Start)? {
             board.saw_start(kind, start);
-            if start > 0 && !self.accept_truncated_log {
-                self.tell(Finding::Truncated(board, truncated(self.topics.of(kind), start)));
+            match (start > 0, self.accept_truncated_log) {
+                (false, _) => {}
+                (true, true) => self.tell(Finding::Incomplete),
+                (true, false) => self.tell(Finding::Truncated(board, truncated(self.topics.of(kind), start))),
             }
         }
         for (board, kind, end) in self.ask(boards, Bound::End)? {
@@ -81,13 +90,16 @@ impl Watch {
     }
 
     fn count(&self) -> Result<(), KafkaError> {
-        for kind in KINDS {
-            let topic = self.topics.of(kind);
-            let now = self.bounds.partitions(topic)?;
-            if now != self.partitions {
-                self.tell(Finding::PartitionCountChanged(recounted(topic, self.partitions, now)));
+        let mut gone = None;
+        for topic in KINDS.map(|kind| self.topics.of(kind)) {
+            match self.bounds.partitions(topic) {
+                Ok(now) if now == self.partitions => {}
+                Ok(now) => self.tell(Finding::PartitionCountChanged(recounted(topic, self.partitions, now))),
+                Err(error) if is_unknown(&error) => gone = Some(deleted(topic)),
+                Err(error) => return Err(error),
             }
         }
+        self.tell(Finding::Gone(gone));
         Ok(())
     }
 
@@ -97,10 +109,22 @@ impl Watch {
     }
 }
 
-fn log_trouble(looked: Result<(), KafkaError>) {
-    if let Err(error) = looked {
+/// Logs a trouble when it begins, not each time it is met again.
+fn log_trouble(looked: Result<(), KafkaError>, said: &mut Option<KafkaError>) {
+    let trouble = looked.err();
+    if let Some(error) = trouble.as_ref().filter(|_| trouble != *said) {
         tracing::warn!(%error, "could not ask the brokers about the topics; asking again");
     }
+    *said = trouble;
+}
+
+fn is_unknown(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{UnknownTopic, UnknownTopicOrPartition};
+    matches!(error.rdkafka_error_code(), Some(UnknownTopic | UnknownTopicOrPartition))
+}
+
+fn deleted(topic: &str) -> String {
+    format!("Topic {topic} does not exist any more: restore it with its whole history, or create it and load the history anew.")
 }
 
 fn truncated(topic: &str, start: i64) -> String {

@@ -40,10 +40,13 @@ fn added_partitions_stop_intake() {
     bench.subscribe("c", 10);
     let mut service = bench.run();
     service.wait_ready();
-    bench.kafka.grow_topic(&bench.subscriptions, 3);
+    for topic in [&bench.subscriptions, &bench.usage] {
+        bench.kafka.grow_topic(topic, 3);
+    }
     service.wait_not_ready("stopped");
     let answer = service.get("/-/ready").expect("the service answers");
-    assert!(answer.body.contains(&bench.subscriptions), "the topic is named: {}", answer.body);
+    assert!(answer.body.contains("had 2 partitions"), "it says what happened: {}", answer.body);
+    assert_eq!(service.scrape().value("upswell_live_partitions", &[]), Some(2.0), "the added partition was never counted");
     assert_eq!(service.terminate(), 0);
 }
 

@@ -1,6 +1,7 @@
 //! The running service against an embedded broker and a schema registry, seen through its HTTP server.
 
 mod avro;
+mod damage;
 mod program;
 mod registry;
 mod world;
@@ -226,4 +227,27 @@ fn offsets_are_committed_for_lag_tools_but_not_past_a_letter_on_its_way() {
     assert_eq!(service.0.handle().consumed_positions().into_values().collect::<Vec<_>>(), [first, all + 2]);
     service.stop();
     assert_eq!(world.committed(), [Some(first), Some(all)], "the letter has not arrived");
+}
+
+#[test]
+fn a_history_that_was_cut_before_a_partition_came_back_is_called_incomplete() {
+    let world = World::new(2);
+    let accepting = || {
+        let mut settings = world.settings();
+        settings.kafka.accept_truncated_log = true;
+        settings
+    };
+    let (one, other) = (world.start_with(accepting()), world.start_with(accepting()));
+    for service in [&one, &other] {
+        service.wait_for_metric("upswell_live_partitions", 1.0);
+    }
+    assert_eq!(one.metric("upswell_history_incomplete"), Some(0.0));
+    // The embedded broker drops the oldest records beyond 5 MiB.
+    for partition in [0, 1] {
+        (0..7).for_each(|_| world.send(USAGE, Some(partition), "c", &vec![b'x'; 900_000]));
+    }
+    other.stop();
+    one.wait_for_metric("upswell_live_partitions", 2.0);
+    one.wait_for_metric("upswell_history_incomplete", 1.0);
+    one.stop();
 }

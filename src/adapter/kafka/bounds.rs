@@ -33,23 +33,7 @@ impl Bounds {
 
     /// One bound of each partition, in the order asked; `None` where its broker did not say.
     pub fn of(&self, places: &[(&str, i32)], bound: Bound) -> KafkaResult<Vec<Option<i64>>> {
-        if places.is_empty() {
-            return Ok(Vec::new());
-        }
-        let asked = match bound {
-            Bound::Start => Offset::Beginning,
-            Bound::End => Offset::End,
-        };
-        let mut list = TopicPartitionList::with_capacity(places.len());
-        for (topic, partition) in places {
-            list.add_partition_offset(topic, *partition, asked)?;
-        }
-        let answers = self.0.offsets_for_times(list, TIMEOUT)?;
-        let answer = |(topic, partition): &(&str, i32)| match answers.find_partition(topic, *partition)?.offset() {
-            Offset::Offset(offset) if offset >= 0 => Some(offset),
-            _ => None,
-        };
-        Ok(places.iter().map(answer).collect())
+        ask(&self.0, places, bound, TIMEOUT)
     }
 
     /// Number of partitions of a topic as the cluster says now.
@@ -62,4 +46,30 @@ impl Bounds {
             None => Err(KafkaError::Subscription(format!("the cluster said nothing about {topic}"))),
         }
     }
+}
+
+/// One bound of each partition, in the order asked; `None` where its broker did not say.
+pub(super) fn ask(
+    client: &BaseConsumer<LoggingContext>,
+    places: &[(&str, i32)],
+    bound: Bound,
+    timeout: Duration,
+) -> KafkaResult<Vec<Option<i64>>> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = match bound {
+        Bound::Start => Offset::Beginning,
+        Bound::End => Offset::End,
+    };
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for (topic, partition) in places {
+        list.add_partition_offset(topic, *partition, asked)?;
+    }
+    let answers = client.offsets_for_times(list, timeout)?;
+    let answer = |(topic, partition): &(&str, i32)| match answers.find_partition(topic, *partition)?.offset() {
+        Offset::Offset(offset) if offset >= 0 => Some(offset),
+        _ => None,
+    };
+    Ok(places.iter().map(answer).collect())
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::bounds::{self, Bound};
 use super::client::{Events, LoggingContext};
 use super::describe;
 use super::settings::Settings;
@@ -186,14 +187,18 @@ impl<'s> Probe<'s> {
 
     /// Where a topic's logs begin and end.
     fn offsets(&self, topic: &mut TopicFacts) -> Result<(), Trouble> {
-        for partition in 0..i32::try_from(topic.partitions).unwrap_or(i32::MAX) {
-            let ask = |timeout| self.consumer.fetch_watermarks(&topic.name, partition, timeout);
-            let unknown = |trouble: Trouble| trouble.about(&format!("the offsets of {} partition {partition}", topic.name));
-            let (start, end) = self.attempt(ask).map_err(unknown)?;
-            topic.start_offsets.push(start);
-            topic.end_offsets.push(end);
-        }
+        let unknown = |trouble: Trouble| trouble.about(&format!("the offsets of {}", topic.name));
+        let ask = |bound| self.attempt(|timeout| self.bound(topic, bound, timeout)).map_err(unknown);
+        (topic.start_offsets, topic.end_offsets) = (ask(Bound::Start)?, ask(Bound::End)?);
         Ok(())
+    }
+
+    /// One bound of all partitions at once: asked one by one, many partitions far away would never be known in time.
+    fn bound(&self, topic: &TopicFacts, bound: Bound, timeout: Duration) -> Result<Vec<i64>, KafkaError> {
+        let partitions = 0..i32::try_from(topic.partitions).unwrap_or(i32::MAX);
+        let places: Vec<(&str, i32)> = partitions.map(|partition| (topic.name.as_str(), partition)).collect();
+        let known = bounds::ask(&self.consumer, &places, bound, timeout)?.into_iter().collect::<Option<_>>();
+        known.ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::OperationTimedOut))
     }
 
     fn brokers(&self) -> Vec<i32> {

@@ -108,3 +108,11 @@ fn a_log_that_begins_late_is_named() {
     topic.start_offsets = vec![1; 7];
     assert!(truncation(&topic).unwrap().to_string().contains("partition 4 begins at offset 1 and 2 more"));
 }
+
+#[test]
+fn many_partitions_far_away_are_described_in_time() {
+    let (cluster, settings) = cluster(&[("s", 40), ("u", 40), ("d", 1)]);
+    cluster.broker_round_trip_time(1, Duration::from_millis(150)).unwrap();
+    let facts = preflight(&settings, Duration::from_secs(5)).unwrap();
+    assert_eq!((facts.usage.start_offsets.len(), facts.usage.end_offsets.len()), (40, 40));
+}

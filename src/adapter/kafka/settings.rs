@@ -1,7 +1,8 @@
 //! One place for every librdkafka property: what the user passes through, what we tune, what we own.
 //!
 //! Order of force: our tuning, then the user's `kafka.properties`, then what correctness rests on (offsets are never committed
-//! by the library, a lost position is an error and never a jump, aborted transactions are not read, co-partitioned assignment).
+//! by the library, a lost position is an error and never a jump, aborted transactions and damaged batches are not read,
+//! co-partitioned assignment).
 //! Nobody can create a topic by asking about it: `allow.auto.create.topics` is off for every client.
 
 use rdkafka::ClientConfig;
@@ -151,7 +152,7 @@ impl Settings {
             }
         };
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
-        config.set("auto.offset.reset", "error").set("enable.partition.eof", "false");
+        config.set("auto.offset.reset", "error").set("enable.partition.eof", "false").set("check.crcs", "true");
         own(config);
     }
 
@@ -263,6 +264,7 @@ mod tests {
         let consumer = config.consumer(Protocol::Classic, BUDGET);
         let table = [
             ("auto.offset.reset", "error"),
+            ("check.crcs", "true"),
             ("fetch.queue.backoff.ms", "7"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
