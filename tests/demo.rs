@@ -1,6 +1,6 @@
 //! `upswell demo` from outside: nothing but the binary, and within a minute gauges that move.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -8,31 +8,43 @@ use std::time::Duration;
 /// Bounds how long a failing test takes; no assertion depends on it.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A running demo and the lines it writes for people; killed if the test fails.
+/// A running demo, the lines it writes for people, and those it writes as data; killed if the test fails.
 struct Demo {
     child: Child,
     lines: Receiver<String>,
+    data: Receiver<String>,
+}
+
+/// The lines of a stream, as they come.
+fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (tell, lines) = channel();
+    std::thread::spawn(move || BufReader::new(stream).lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    lines
+}
+
+/// The next line that holds this text.
+fn next(lines: &Receiver<String>, text: &str) -> String {
+    loop {
+        let line = lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("waited for {text:?}: {error}"));
+        if line.contains(text) {
+            return line;
+        }
+    }
 }
 
 impl Demo {
     fn start(arguments: &[&str]) -> Demo {
         let mut command = Command::new(env!("CARGO_BIN_EXE_upswell"));
-        command.arg("demo").args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.arg("demo").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary can be started");
-        let stderr = BufReader::new(child.stderr.take().expect("its standard error is piped"));
-        let (tell, lines) = channel();
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        Demo { child, lines }
+        let lines = lines_of(child.stderr.take().expect("its standard error is piped"));
+        let data = lines_of(child.stdout.take().expect("its standard output is piped"));
+        Demo { child, lines, data }
     }
 
-    /// The next line that holds this text.
+    /// The next line for people that holds this text.
     fn line(&self, text: &str) -> String {
-        loop {
-            let line = self.lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("waited for {text:?}: {error}"));
-            if line.contains(text) {
-                return line;
-            }
-        }
+        next(&self.lines, text)
     }
 
     /// SIGTERM, then the exit code.
@@ -65,7 +77,7 @@ fn sample(scrape: &str, name: &str) -> f64 {
 #[test]
 fn days_pass_and_gauges_move_until_sigterm() {
     let mut demo = Demo::start(&["--listen", "127.0.0.1:0", "--customers", "400", "--seed", "3"]);
-    let line = demo.line("Open http://");
+    let line = next(&demo.data, "Open http://");
     let base = line.split_whitespace().find_map(|word| word.strip_suffix("/metrics")).expect("an address").to_owned();
     demo.line(" MRR ");
     let first = get(&format!("{base}/metrics"));
@@ -92,4 +104,11 @@ fn an_address_in_use_is_an_error_that_says_so() {
     let mut demo = Demo::start(&["--listen", &address, "--customers", "5"]);
     assert!(demo.line("cannot listen on").contains(&address));
     assert_eq!(demo.child.wait().expect("the demo ends").code(), Some(1));
+}
+
+#[test]
+fn no_address_is_found_before_anything_is_started() {
+    let mut demo = Demo::start(&["--listen", "nowhere"]);
+    assert!(demo.line("--listen").contains("\"nowhere\" is no address to listen on"));
+    assert_eq!(demo.child.wait().expect("the demo ends").code(), Some(2));
 }

@@ -1,9 +1,9 @@
 //! `upswell demo`: the whole service on an embedded broker and registry, fed with a synthetic company's billing events while a
 //! simulated clock makes days pass in seconds. Nothing outside the process is needed or changed.
 
-use super::{Failure, generate, run, say};
+use super::{Failure, generate, print, run, say};
 use crate::adapter::clock::Clock;
-use crate::config::{Config, Purpose};
+use crate::config::{self, Config, Purpose};
 use crate::demo::broker::Broker;
 use crate::demo::exchange;
 use crate::demo::feed::{Feed, Topics};
@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_millis(250);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Address of the HTTP server, host:port; port 0 is any free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9817")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9817", value_parser = config::listen)]
     listen: String,
     /// Customers that have signed up by the beginning, 1 to 1000000
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -71,7 +71,7 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let running = Service::start(service::Settings { tick: TICK, ..run::settings(&config, None) }, clock);
     let running = running.map_err(anyhow::Error::from).context("start the service (its address is --listen)")?;
     let address = running.local_addr();
-    say(&format!("Open http://{address}/metrics and http://{address}/api/v1/report; Ctrl-C ends the demo."));
+    print(&format!("Open http://{address}/metrics and http://{address}/api/v1/report; Ctrl-C ends the demo.\n"))?;
     let handle = running.handle();
     let ended = await_end(running, signals.tell)?;
     let outcome = play(&mut playback, &handle, clock, &signals.told);

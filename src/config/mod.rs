@@ -20,7 +20,7 @@ mod yaml;
 
 pub use fault::{Fault, Faults, Place};
 pub use types::{Checkpoint, Config, GroupProtocol, Http, Kafka, Revenue, SchemaRegistry, Secret, Topics};
-pub use units::{Memory, Millis};
+pub use units::{Memory, Millis, listen};
 
 use crate::engine::plan::Plan;
 use std::path::Path;

@@ -142,16 +142,13 @@ fn complete_since(text: &str) -> Result<Option<Day>, String> {
 
 type Tables = Vec<(Day, BTreeMap<Currency, i64>)>;
 
-/// The tables of the list or of the file, by `from` ascending, and the file.
+/// The tables of the list or of the file, by `from` ascending, and the file. With both, the faults of both are found.
 fn exchange_rates(reader: &mut Reader, reporting: Currency) -> (Tables, Option<PathBuf>) {
     let list = reader.raw.get(RATES).cloned();
-    let Some(name) = reader.optional(RATES_FILE) else {
-        let tables = list.map(|node| RateReader { reader, key: RATES, reporting }.tables(&node)).unwrap_or_default();
-        return (tables, None);
-    };
+    let listed = list.as_ref().map(|node| RateReader { reader, key: RATES, reporting }.tables(node)).unwrap_or_default();
+    let Some(name) = reader.optional(RATES_FILE) else { return (listed, None) };
     if list.is_some_and(|node| !matches!(&node.value, Value::List(items) if items.is_empty())) {
         reader.fault(RATES_FILE, format!("{RATES} is set too; remove one of them"));
-        return (Tables::new(), None);
     }
     let file = reader.path(&name);
     let text = match std::fs::read_to_string(&file) {

@@ -162,6 +162,15 @@ fn single_faults() {
 }
 
 #[test]
+fn a_list_of_rates_is_judged_beside_a_file_of_rates() {
+    let text = "revenue: {exchange_rates: [{from: soon, rates: {EUR: 1}}], exchange_rates_file: missing}\n";
+    let found = faults(&format!("{BROKERS}{text}"));
+    for sentence in ["is no date", "is set too", "cannot be read"] {
+        assert_eq!(found.iter().filter(|fault| fault.contains(sentence)).count(), 1, "{sentence}\n{found:#?}");
+    }
+}
+
+#[test]
 fn faults_of_the_kafka_section() {
     for (text, start, sentence) in [
         ("", "f:1:1: kafka.brokers", "this is missing"),

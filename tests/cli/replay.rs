@@ -117,6 +117,21 @@ fn rejected_events_are_written_with_their_place() {
 }
 
 #[test]
+fn rejected_events_never_replace_the_history() {
+    let directory = directory(&[("c.yaml", CONFIG)]);
+    history(directory.path());
+    let original = std::fs::read(directory.path().join("u.avro")).expect("the file");
+    std::os::unix::fs::symlink("u.avro", directory.path().join("link")).expect("a link");
+    std::fs::hard_link(directory.path().join("u.avro"), directory.path().join("twin")).expect("a hard link");
+    for name in ["u.avro", "./u.avro", "link", "twin"] {
+        let (code, out, err) = run(directory.path(), &[&ARGS[..], &["--rejects", name]].concat());
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert_eq!(err, format!("error: --rejects {name} would overwrite u.avro, which is read; name another file\n"));
+        assert_eq!(std::fs::read(directory.path().join("u.avro")).expect("the file"), original);
+    }
+}
+
+#[test]
 fn a_damaged_file_is_exit_code_1_and_the_report_is_printed() {
     let directory = directory(&[("c.yaml", CONFIG)]);
     history(directory.path());

@@ -3,6 +3,7 @@
 use super::super::Failure;
 use crate::domain::calendar::{Day, Instant, Zone};
 use jiff::Timestamp;
+use std::borrow::Cow;
 
 /// `--as-of` as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +19,18 @@ impl AsOf {
         if let Some(day) = Day::parse(text) {
             return Ok(AsOf::Date(day));
         }
-        let timestamp: Timestamp =
-            text.parse().map_err(|_| "write an instant such as 2026-09-10T08:00:00Z, or a date such as 2026-09-10".to_owned())?;
+        let timestamp: Timestamp = nine_digits(text)
+            .parse()
+            .map_err(|_| "write an instant such as 2026-09-10T08:00:00Z, or a date such as 2026-09-10".to_owned())?;
         Ok(AsOf::Instant(Instant(timestamp.as_nanosecond().div_euclid(1_000_000) as i64)))
     }
+}
+
+/// RFC 3339 sets no limit to the digits of a fraction; those beyond the ninth are below any instant and are dropped.
+fn nine_digits(text: &str) -> Cow<'_, str> {
+    let Some((seconds, rest)) = text.split_once('.') else { return text.into() };
+    let fraction = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if fraction <= 9 { text.into() } else { format!("{seconds}.{}{}", &rest[..9], &rest[fraction..]).into() }
 }
 
 /// The instant meant; without one, the wall clock's.
@@ -35,7 +44,11 @@ pub fn resolve(as_of: Option<AsOf>, zone: &Zone) -> Result<Instant, Failure> {
         return Ok(instant);
     }
     let (earliest, latest) = (Zone::EARLIEST_VIEW.to_rfc3339(), Zone::LATEST_VIEW.to_rfc3339());
-    Err(Failure::Usage(format!("--as-of {} is out of range; reports exist from {earliest} to {latest}", instant.to_rfc3339())))
+    let meant = match as_of {
+        Some(AsOf::Date(day)) => format!("{}, a midnight in {},", day.date(), zone.name()),
+        _ => instant.to_rfc3339(),
+    };
+    Err(Failure::Usage(format!("--as-of {meant} is out of range; reports exist from {earliest} to {latest}")))
 }
 
 #[cfg(test)]
@@ -49,6 +62,8 @@ mod tests {
             ("2026-09-10T08:00:00Z", "2026-09-10T08:00:00Z"),
             ("2026-09-10T08:00:00+02:00", "2026-09-10T06:00:00Z"),
             ("2026-09-10T08:00:00.123999999-09:30", "2026-09-10T17:30:00.123Z"),
+            ("2026-09-10T08:00:00.00099999999999999999Z", "2026-09-10T08:00:00Z"),
+            ("2026-09-10T08:00:00.9999999999+02:00", "2026-09-10T06:00:00.999Z"),
             ("2026-09-10", "2026-09-09T22:00:00Z"),
             ("2000-01-02", "2000-01-01T23:00:00Z"),
         ] {
@@ -59,13 +74,16 @@ mod tests {
 
     #[test]
     fn what_is_no_instant() {
-        for text in ["", "now", "2026-09", "2026-02-30", "2026-09-10T08:00:00", "10/09/2026", "2026-09-10T25:00:00Z"] {
+        for text in
+            ["", "now", "2026-09", "2026-02-30", "2026-09-10T08:00:00", "10/09/2026", "2026-09-10T25:00:00Z", "1.0123456789é"]
+        {
             assert!(AsOf::parse(text).is_err(), "{text}");
         }
         let utc = Zone::named("UTC").expect("a zone");
-        for text in ["1999-12-31T23:59:59.999Z", "1980-01-01", "2101-01-01T00:00:00Z", "2200-01-01"] {
+        for text in ["1999-12-31T23:59:59.999Z", "1980-01-01", "2101-01-01T00:00:00Z", "9999-12-31"] {
             let failure = resolve(Some(AsOf::parse(text).expect(text)), &utc).expect_err(text);
             assert_eq!(failure.exit_code(), 2, "{text}");
+            assert!(failure.to_string().contains(text), "{failure}");
         }
     }
 }

@@ -75,7 +75,8 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let files = [(FactKind::Subscription, &args.subscriptions), (FactKind::Usage, &args.usage)];
     let files: Vec<_> = files.iter().flat_map(|(kind, files)| files.iter().map(move |file| (*kind, file.as_path()))).collect();
     files.iter().try_for_each(|(_, file)| intake::open(file).map(drop))?;
-    let mut intake = Intake::new(Arc::clone(&plan), as_of, args.audit, Rejects::create(args.rejects.as_deref())?);
+    let rejects = Rejects::create(args.rejects.as_deref(), files.iter().map(|(_, file)| *file))?;
+    let mut intake = Intake::new(Arc::clone(&plan), as_of, args.audit, rejects);
     let mut troubles = Vec::new();
     for (kind, file) in files {
         troubles.extend(intake.read(kind, file)?);

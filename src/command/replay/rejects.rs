@@ -1,11 +1,13 @@
 //! Rejected events as lines of JSON: why, in which file, where in it.
 
+use super::super::Failure;
 use crate::domain::facts::Rejection;
 use crate::wire::container::Position;
 use anyhow::Context;
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Where rejected events are written, if anywhere.
@@ -13,9 +15,17 @@ pub struct Rejects(Option<BufWriter<File>>);
 
 impl Rejects {
     /// Creates the file, or replaces it.
-    pub fn create(path: Option<&Path>) -> anyhow::Result<Rejects> {
-        let create = |path: &Path| File::create(path).with_context(|| format!("create {} for rejected events", path.display()));
-        Ok(Rejects(path.map(create).transpose()?.map(BufWriter::new)))
+    ///
+    /// # Errors
+    /// It cannot be created, or is one of the inputs under whatever name: replacing that would destroy the history.
+    pub fn create<'a>(path: Option<&Path>, mut inputs: impl Iterator<Item = &'a Path>) -> Result<Rejects, Failure> {
+        let Some(path) = path else { return Ok(Rejects(None)) };
+        if let Some(input) = inputs.find(|input| is_same_file(path, input)) {
+            let (path, input) = (path.display(), input.display());
+            return Err(Failure::Usage(format!("--rejects {path} would overwrite {input}, which is read; name another file")));
+        }
+        let file = File::create(path).with_context(|| format!("create {} for rejected events", path.display()))?;
+        Ok(Rejects(Some(BufWriter::new(file))))
     }
 
     pub fn write(&mut self, file: &Path, position: Position, rejection: &Rejection) -> anyhow::Result<()> {
@@ -33,4 +43,11 @@ impl Rejects {
     pub fn close(&mut self) -> anyhow::Result<()> {
         self.0.as_mut().map_or(Ok(()), BufWriter::flush).context("write rejected events")
     }
+}
+
+/// Whether both names lead to one regular file; a name that leads nowhere does not.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity =
+        |path: &Path| std::fs::metadata(path).ok().filter(|found| found.is_file()).map(|found| (found.dev(), found.ino()));
+    identity(one).is_some_and(|found| identity(other) == Some(found))
 }
