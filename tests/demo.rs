@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
+use upswell_testkit::program::{Signal, signal};
 
 /// Bounds how long a failing test takes; no assertion depends on it.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -49,8 +50,7 @@ impl Demo {
 
     /// SIGTERM, then the exit code.
     fn terminate(&mut self) -> Option<i32> {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill can be run");
-        assert!(sent.success());
+        signal(&self.child, Signal::TERM);
         self.child.wait().expect("the demo ends").code()
     }
 }

@@ -4,6 +4,7 @@ use crate::world::{World, until};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use upswell_testkit::program::{self, Signal};
 
 /// A running `upswell run`; killed if a test gives up on it.
 struct Program {
@@ -65,9 +66,8 @@ impl Program {
         crate::world::post(&self.url(path))
     }
 
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
-        assert!(status.expect("kill").success());
+    fn signal(&self, signal: Signal) {
+        program::signal(&self.child, signal);
     }
 
     fn exit_code(&mut self) -> Option<i32> {
@@ -78,11 +78,11 @@ impl Program {
 #[test]
 fn a_signal_ends_it_in_order() {
     let world = World::new(2);
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let mut program = Program::start(&configuration(&world, "http: { listen: \"127.0.0.1:0\" }"));
         until("ready", || program.get("/-/ready"), |(status, _)| *status == 200);
         program.signal(signal);
-        assert_eq!(program.exit_code(), Some(0), "{signal}");
+        assert_eq!(program.exit_code(), Some(0), "{signal:?}");
     }
 }
 
@@ -110,7 +110,7 @@ fn a_reload_takes_all_or_nothing() {
     let metrics = |program: &Program| program.get("/metrics").1;
 
     rewrite(&program, "windows: [last_month]", "windows: [last_quarter], time_zone: Asia/Tokyo");
-    program.signal("HUP");
+    program.signal(Signal::HUP);
     assert!(program.wait_for_line("the old one stays").contains("revenue.time_zone"));
     until("a refusal", || metrics(&program), |text| text.contains("upswell_config_last_reload_successful 0"));
     assert!(metrics(&program).contains(&window("last_month")));
@@ -123,6 +123,6 @@ fn a_reload_takes_all_or_nothing() {
     until("the new window", || metrics(&program), |text| text.contains(&window("last_quarter")));
     let text = metrics(&program);
     assert!(text.contains("upswell_config_last_reload_successful 1") && !text.contains(&window("last_month")), "{text}");
-    program.signal("TERM");
+    program.signal(Signal::TERM);
     assert_eq!(program.exit_code(), Some(0));
 }

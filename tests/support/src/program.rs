@@ -4,6 +4,8 @@ use crate::http::{self, Answer};
 use crate::parts::{Place, free_ports};
 use crate::samples::Samples;
 use crate::wait;
+use rustix::process::Pid;
+pub use rustix::process::Signal;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -109,8 +111,7 @@ impl Upswell {
 
     /// SIGTERM, then its exit code.
     pub fn terminate(&mut self) -> i32 {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the service still runs");
+        signal(&self.child, Signal::TERM);
         self.wait_exit()
     }
 }
@@ -131,6 +132,11 @@ impl Drop for Upswell {
             eprintln!("tell the guard that the service has ended: {error}");
         }
     }
+}
+
+/// Sends a signal to a child that has not been waited for.
+pub fn signal(child: &Child, signal: Signal) {
+    rustix::process::kill_process(Pid::from_child(child), signal).expect("the child still runs");
 }
 
 /// The outcome of a command that ran to its end.

@@ -45,9 +45,15 @@ impl Prometheus {
 
     /// The value of an instant query with one result; `None` when it has none.
     pub fn query(&self, expression: &str) -> Option<f64> {
+        self.series(expression).map(|(value, _)| value)
+    }
+
+    /// The same with the labels of the result, as an object.
+    pub fn series(&self, expression: &str) -> Option<(f64, Value)> {
         let encoded: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let data = self.api(&format!("query?query={encoded}"))?;
-        data["result"][0]["value"][1].as_str()?.parse().ok()
+        let result = data["result"].get(0)?;
+        Some((result["value"][1].as_str()?.parse().ok()?, result["metric"].clone()))
     }
 
     /// Type, unit and help of a family as Prometheus understood them.
