@@ -89,7 +89,7 @@ metrics! { OPERATIONAL:
     LAST_EVENT = Gauge "upswell_last_event_timestamp_seconds" ["topic"] "Newest record timestamp of the topic, in Unix time.";
     ACCOUNTS = Gauge "upswell_accounts" [] "Customers held by this instance.";
     DEDUP_ENTRIES = Gauge "upswell_dedup_entries" [] "Usage ids remembered.";
-    TRACKED_BYTES = Gauge "upswell_tracked_bytes" [] "Memory of the state, as counted against limits.memory.";
+    TRACKED_BYTES = Gauge "upswell_tracked_bytes" [] "Memory of the state, estimated from what it holds.";
     PARTITION_STOPPED = Gauge "upswell_partition_stopped" ["partition", "reason"] "1 for a partition whose intake has stopped.";
     MISPLACED_CUSTOMERS = Counter "upswell_misplaced_customers_total" ["topic"]
         "Customers found in a partition that is not theirs.";
