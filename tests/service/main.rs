@@ -3,6 +3,7 @@
 mod avro;
 mod damage;
 mod program;
+mod refusal;
 mod registry;
 mod world;
 

@@ -1,4 +1,4 @@
-//! Letters through an embedded cluster; refusals by size, time and permission are tested against a real broker.
+//! Letters through an embedded cluster; refusals by size are tested against a real broker too.
 
 use std::sync::mpsc;
 

@@ -36,19 +36,16 @@ pub enum StopReason {
     UnreadableLog,
     /// The dead-letter topic refuses a letter for good.
     DeadLetterRefused,
-    /// Totals differ from their recomputation.
-    InvariantViolated,
 }
 
 impl StopReason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [StopReason; 6] = [
+    pub const ALL: [StopReason; 5] = [
         StopReason::MisplacedCustomer,
         StopReason::PartitionCountChanged,
         StopReason::LogTruncated,
         StopReason::UnreadableLog,
         StopReason::DeadLetterRefused,
-        StopReason::InvariantViolated,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -58,7 +55,6 @@ impl StopReason {
             StopReason::LogTruncated => "log_truncated",
             StopReason::UnreadableLog => "unreadable_log",
             StopReason::DeadLetterRefused => "dead_letter_refused",
-            StopReason::InvariantViolated => "invariant_violated",
         }
     }
 }
@@ -127,7 +123,7 @@ mod tests {
             board.set_lag(FactKind::Subscription, partition, 3);
         }
         board.stop(2, StopReason::LogTruncated);
-        board.stop(2, StopReason::InvariantViolated);
+        board.stop(2, StopReason::UnreadableLog);
         assert_eq!(board.stops(), [(2, StopReason::LogTruncated)]);
         board.remove(2);
         assert_eq!(board.stops(), []);
