@@ -1,7 +1,9 @@
 //! The incremental aggregator: accounts, totals and the views drawn from them. No I/O, no clock, no logging.
 
 pub mod dedup;
+pub mod image;
 pub mod plan;
+pub mod rejected;
 pub mod report;
 pub mod shard;
 mod today;

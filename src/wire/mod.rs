@@ -1,6 +1,7 @@
 //! Formats: bytes in, bytes out. No sockets, no files, no clock.
 
 pub mod avro;
+pub mod checkpoint;
 pub mod container;
 pub mod encode;
 pub mod exposition;
