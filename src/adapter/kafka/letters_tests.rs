@@ -54,6 +54,7 @@ fn letter<'a>(topic: &'a Arc<str>, offset: i64, value: Option<&'a [u8]>) -> Lett
         value,
         headers: None,
         timestamp: Some(1_600_000_000_123),
+        origin: None,
     }
 }
 
