@@ -118,12 +118,29 @@ pub enum Place {
 }
 
 impl Account {
+    /// The account that holds these facts. `None` unless subscriptions are strictly ascending by id, the states of each by
+    /// instant and the bins by day and currency, and no bin is 0.
+    pub fn from_parts(subscriptions: Vec<Subscription>, bins: Vec<Bin>, first_usage: Option<Instant>) -> Option<Account> {
+        let ascending = |subscription: &Subscription| subscription.versions.is_sorted_by(|a, b| a.effective_at < b.effective_at);
+        if !subscriptions.is_sorted_by(|a, b| a.id < b.id) || !subscriptions.iter().all(ascending) {
+            return None;
+        }
+        let usage = UsageDays::from_bins(bins)?;
+        let first_subscription = first_subscription(&subscriptions);
+        Some(Account { subscriptions, usage, first_usage, first_subscription })
+    }
+
     pub fn subscriptions(&self) -> &[Subscription] {
         &self.subscriptions
     }
 
     pub fn usage(&self) -> &UsageDays {
         &self.usage
+    }
+
+    /// The first `used_at` of usage with a positive amount.
+    pub fn first_usage(&self) -> Option<Instant> {
+        self.first_usage
     }
 
     /// The first instant at which the customer brought revenue.
@@ -159,10 +176,7 @@ impl Account {
             Err(at) => versions.insert(at, version),
         }
         if self.first_subscription.is_none_or(|first| fact.effective_at <= first) {
-            let first = |subscription: &Subscription| {
-                subscription.versions.iter().find(|version| version.is_revenue()).map(|v| v.effective_at)
-            };
-            self.first_subscription = self.subscriptions.iter().filter_map(first).min();
+            self.first_subscription = first_subscription(&self.subscriptions);
         }
         growth
     }
@@ -207,4 +221,12 @@ impl Account {
     fn find(&self, subscription_id: &str) -> Result<usize, usize> {
         self.subscriptions.binary_search_by(|subscription| (*subscription.id).cmp(subscription_id))
     }
+}
+
+/// First `effective_at` of a counting state with an item worth something.
+fn first_subscription(subscriptions: &[Subscription]) -> Option<Instant> {
+    let first = |subscription: &Subscription| {
+        subscription.versions.iter().find(|version| version.is_revenue()).map(|version| version.effective_at)
+    };
+    subscriptions.iter().filter_map(first).min()
 }

@@ -25,6 +25,12 @@ pub struct UsageDays {
 }
 
 impl UsageDays {
+    /// The usage days of these bins. `None` unless they are strictly ascending by day and currency, and none is 0.
+    pub fn from_bins(bins: Vec<Bin>) -> Option<UsageDays> {
+        let ascending = bins.is_sorted_by(|a, b| (a.day, a.currency) < (b.day, b.currency));
+        (ascending && bins.iter().all(|bin| bin.amount != 0)).then_some(UsageDays { bins })
+    }
+
     /// Adds an amount to a day.
     pub fn add(&mut self, day: Day, currency: Currency, amount: Micros) {
         match self.bins.binary_search_by_key(&(day, currency), |bin| (bin.day, bin.currency)) {
