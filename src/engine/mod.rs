@@ -1,6 +1,7 @@
 //! The incremental aggregator: accounts, totals and the views drawn from them. No I/O, no clock, no logging.
 
 pub mod dedup;
+mod generation;
 pub mod image;
 pub mod plan;
 pub mod rejected;
