@@ -4,3 +4,4 @@ pub mod clock;
 pub mod http;
 pub mod kafka;
 pub mod registry;
+pub mod store;
