@@ -104,6 +104,11 @@ impl<S> Assignment<S> {
         self.is_present(board) || holds(&self.suspended, board)
     }
 
+    /// Whether a partition is ours, or is about to be again.
+    pub fn wants(&self, partition: i32) -> bool {
+        self.boards.contains_key(&partition) || self.suspended.contains_key(&partition)
+    }
+
     /// Whether there is nothing whose totals could count.
     pub fn is_empty(&self) -> bool {
         self.boards.is_empty() && self.suspended.is_empty()

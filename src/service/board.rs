@@ -6,7 +6,7 @@
 use crate::domain::calendar::Instant;
 use crate::domain::facts::TopicKind;
 use crate::wire::telemetry::StopReason;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub struct Board {
     live: AtomicBool,
     incomplete: AtomicBool,
     saved_at: AtomicI64,
+    generation: AtomicU32,
     stopped: OnceLock<Stopped>,
     stall: Mutex<Option<Stall>>,
 }
@@ -84,6 +85,7 @@ impl Board {
             live: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             saved_at: AtomicI64::new(UNKNOWN),
+            generation: AtomicU32::new(0),
             stopped: OnceLock::new(),
             stall: Mutex::new(None),
         }
@@ -167,6 +169,15 @@ impl Board {
     pub fn wait(&self, pause: Duration) {
         let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = self.gone.wait_timeout_while(given_up, pause, |given_up| !*given_up);
+    }
+
+    /// How often the state was begun anew from the log.
+    pub fn generation(&self) -> u32 {
+        self.generation.load(SeqCst)
+    }
+
+    pub fn set_generation(&self, generation: u32) {
+        self.generation.store(generation, SeqCst);
     }
 
     /// The state misses what was deleted before it was read, as accepted.
