@@ -25,6 +25,12 @@ pub struct UsageDays {
 }
 
 impl UsageDays {
+    /// `None` unless the bins are by day and currency, distinct, and none is 0.
+    pub fn from_bins(bins: Vec<Bin>) -> Option<UsageDays> {
+        let ordered = bins.is_sorted_by(|one, next| (one.day, one.currency) < (next.day, next.currency));
+        (ordered && bins.iter().all(|bin| bin.amount != 0)).then_some(UsageDays { bins })
+    }
+
     /// Adds an amount to a day.
     pub fn add(&mut self, day: Day, currency: Currency, amount: Micros) {
         match self.bins.binary_search_by_key(&(day, currency), |bin| (bin.day, bin.currency)) {
