@@ -9,6 +9,7 @@ mod exact;
 mod group;
 mod history;
 mod letters;
+mod letters_commands;
 mod placement;
 mod refusals;
 mod scrape;
