@@ -5,6 +5,7 @@
 //! successful [`create`](Store::create) made survives the loss of power: in a directory, content and every directory entry above it
 //! are synced before it answers.
 
+pub mod archive;
 mod backend;
 mod directory;
 mod error;

@@ -1,0 +1,135 @@
+//! An image on its way into the store, piece by piece, then its manifest.
+//!
+//! A piece is kept until the store has taken it, and one that failed is put under another name: whatever the failed try left is
+//! nobody's. So every call that fails can be made again, and nothing that was pushed is lost.
+
+use super::super::{Error, Store};
+use super::Archive;
+use crate::wire::checkpoint::{Identity, Manifest, Piece, PieceRef, PieceWriter, Section, manifest, piece_name};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A piece is closed when its sections come to so many bytes, before compression.
+const PIECE: u64 = 32 << 20;
+/// After so long somebody else may have taken our pieces for what a dead writer left; half of the time they are spared for.
+const SPARED: Duration = Duration::from_secs(30 * 60);
+
+/// An image that is being written.
+pub struct Writing {
+    store: Store,
+    folder: String,
+    identity: Identity,
+    writer: u64,
+    sequence: u64,
+    /// The image that this one continues.
+    before: Option<Arc<Manifest>>,
+    open: Option<PieceWriter>,
+    /// Pieces closed so far.
+    closed: u32,
+    /// Closed, and not in the store.
+    waiting: VecDeque<Waiting>,
+    stored: Vec<PieceRef>,
+    begun: Instant,
+    spared: Duration,
+}
+
+/// A piece that is not in the store.
+struct Waiting {
+    number: u32,
+    attempt: u32,
+    named: PieceRef,
+    bytes: Bytes,
+}
+
+impl Archive {
+    /// Begins an image of the identity's partition: a delta if it continues the image `before`, of the same identity; else a base.
+    /// `writer` and `sequence` are those of the manifest to come.
+    pub fn write(&self, identity: &Identity, writer: u64, sequence: u64, before: Option<Arc<Manifest>>) -> Writing {
+        Writing {
+            store: self.store.clone(),
+            folder: self.folder(identity.partition),
+            identity: identity.clone(),
+            writer,
+            sequence,
+            before,
+            open: None,
+            closed: 0,
+            waiting: VecDeque::new(),
+            stored: Vec::new(),
+            begun: Instant::now(),
+            spared: SPARED,
+        }
+    }
+}
+
+impl Writing {
+    /// Takes up a section in any case, and stores what is complete.
+    ///
+    /// # Errors
+    /// The store did not take a piece, which is kept: [`retry`](Writing::retry) before pushing more, or memory grows.
+    pub fn push(&mut self, section: &Section) -> Result<(), Error> {
+        let (writer, sequence, number) = (self.writer, self.sequence, self.closed);
+        let open = self.open.get_or_insert_with(|| PieceWriter::new(&self.identity, writer, sequence, number));
+        open.push(section);
+        if open.raw_len() >= PIECE {
+            self.close();
+        }
+        self.retry()
+    }
+
+    /// Stores what is complete and not in the store.
+    ///
+    /// # Errors
+    /// The store did not take a piece; call again.
+    pub fn retry(&mut self) -> Result<(), Error> {
+        while let Some(waiting) = self.waiting.front_mut() {
+            waiting.named.name = piece_name(self.writer, self.sequence, waiting.number, waiting.attempt);
+            // A later success under this name would prove nothing about this try.
+            waiting.attempt += 1;
+            self.store.create(&format!("{}/{}", self.folder, waiting.named.name), &waiting.bytes)?;
+            self.stored.extend(self.waiting.pop_front().map(|stored| stored.named));
+        }
+        Ok(())
+    }
+
+    /// Stores the rest, then the manifest, whose pieces are filled in here. The image exists when this succeeds; when it fails, it
+    /// may exist.
+    ///
+    /// # Errors
+    /// The store did not take something: call again with the same manifest. [`Error::NotFound`] says that pieces were cleaned away
+    /// because the writing took too long, and [`Error::AlreadyExists`] that another image has this one's name; then only a new
+    /// base helps.
+    pub fn finish(&mut self, draft: &Manifest) -> Result<Arc<Manifest>, Error> {
+        debug_assert_eq!((&draft.identity, draft.writer, draft.sequence), (&self.identity, self.writer, self.sequence));
+        self.close();
+        self.retry()?;
+        let before = self.before.as_deref();
+        let pieces: Vec<PieceRef> = before.iter().flat_map(|before| &before.pieces).chain(&self.stored).cloned().collect();
+        let base_pieces = before.map_or(self.closed, |before| before.base_pieces);
+        let manifest = Manifest { pieces, base_pieces, ..draft.clone() };
+        if self.begun.elapsed() >= self.spared {
+            self.look_for(&manifest.pieces)?;
+        }
+        let file = Bytes::from(manifest::encode(&manifest));
+        self.store.create(&format!("{}/{}", self.folder, manifest.file_name()), &file)?;
+        Ok(Arc::new(manifest))
+    }
+
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let piece: Piece = open.finish();
+        let named = piece.named(String::new());
+        self.waiting.push_back(Waiting { number: self.closed, attempt: 0, named, bytes: piece.bytes.into() });
+        self.closed += 1;
+    }
+
+    /// Fails if a piece is not in the store.
+    fn look_for(&self, pieces: &[PieceRef]) -> Result<(), Error> {
+        let listed = self.store.list(&self.folder)?;
+        let here = |piece: &PieceRef| listed.iter().any(|entry| entry.name == piece.name);
+        let missing = pieces.iter().find(|piece| !here(piece));
+        missing.map_or(Ok(()), |piece| Err(Error::NotFound { name: piece.name.clone() }))
+    }
+}
