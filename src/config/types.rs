@@ -1,6 +1,7 @@
 //! What a configuration means: typed, checked values. Built by `parse` only, so holding a [`Config`] means it is valid.
 
 use super::units::{Memory, Millis};
+use crate::adapter::store;
 use crate::domain::calendar::{Day, Zone};
 use crate::domain::currency::{Currency, ExchangeRates};
 use crate::domain::window::Window;
@@ -135,9 +136,9 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The directory of a `file://` URL, which is the only kind there is.
-    pub fn directory(&self) -> PathBuf {
-        PathBuf::from(self.url.strip_prefix("file://").unwrap_or(&self.url))
+    /// How the store is opened.
+    pub fn settings(&self) -> store::Settings {
+        store::Settings { url: self.url.clone() }
     }
 }
 

@@ -125,7 +125,8 @@ impl Archivist {
     /// Begins to write.
     pub fn begin(&self, task: Task) -> Work {
         self.telemetry.checkpoints.add(1);
-        Work { writing: self.archive.write(&task.begun, task.before.as_deref()), task, finishing: None }
+        let Manifest { identity, writer, sequence, .. } = &*task.begun;
+        Work { writing: self.archive.write(identity, *writer, *sequence, task.before.clone()), task, finishing: None }
     }
 
     /// Takes a part until it is taken; `None` if nobody wants the image any more.
@@ -134,6 +135,10 @@ impl Archivist {
         loop {
             match taken {
                 Ok(progress) => return Some(progress),
+                Err(error @ (Error::NotFound { .. } | Error::AlreadyExists { .. })) => {
+                    tracing::error!(partition = work.task.partition, %error, "a checkpoint cannot be completed; the next one is a base");
+                    return None;
+                }
                 Err(error) => tracing::error!(partition = work.task.partition, %error, "a checkpoint was not written; trying again"),
             }
             if !work.is_wanted(pause) {
@@ -151,7 +156,7 @@ impl Archivist {
     /// The store failed; nothing is lost, go on with `None`.
     pub fn take(&self, work: &mut Work, part: Option<Part>) -> Result<Progress, Error> {
         let taken = match part {
-            Some(Part::Section(section)) => work.writing.push(section).map(|()| Progress::More),
+            Some(Part::Section(section)) => work.writing.push(&section).map(|()| Progress::More),
             Some(Part::Finish(manifest)) => {
                 work.finishing = Some(manifest);
                 self.finish(work)
@@ -164,9 +169,10 @@ impl Archivist {
 
     fn finish(&self, work: &mut Work) -> Result<Progress, Error> {
         let Some(manifest) = &work.finishing else { return Ok(Progress::More) };
-        let saved = work.writing.finish((**manifest).clone())?;
+        let saved = work.writing.finish(manifest)?;
         self.telemetry.checkpoint_duration.observe(work.task.since.elapsed());
-        self.telemetry.checkpoint_bytes.add(work.writing.written_bytes());
+        let known = work.task.before.as_ref().map_or(0, |before| before.pieces.len());
+        self.telemetry.checkpoint_bytes.add(saved.pieces.iter().skip(known).map(|piece| piece.length).sum());
         // The keeper has gone only if nobody wants to know.
         let _ = work.task.saved.send(saved);
         self.clean(work.task.partition);

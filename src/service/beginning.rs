@@ -16,7 +16,7 @@ use crate::engine::dedup::Memory;
 use crate::engine::plan::Plan;
 use crate::engine::rejected::Rejected;
 use crate::engine::shard::Shard;
-use crate::wire::checkpoint::{Damage, Identity, Manifest, Position, TOPICS, TopicIdentity};
+use crate::wire::checkpoint::{Damage, Identity, Manifest, Position, TOPICS, TopicIdentity, parse_name};
 use crate::wire::telemetry::{StopReason, Telemetry};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -131,7 +131,7 @@ impl Beginnings {
     pub fn of(&self, partition: i32, plan: &Arc<Plan>, held: Option<Held>, tries: u32) -> Result<Beginning, Hindrance> {
         self.check_ids()?;
         let candidates = self.archive.candidates(partition).map_err(|error| away(&error))?;
-        let newest = candidates.first().map(|candidate| (candidate.generation(), candidate.progress()));
+        let newest = candidates.first().and_then(rank);
         if self.rebuild && !self.rebuilt().contains(&partition) {
             let state = self.anew(partition, plan, newest, "as told to by --rebuild")?;
             self.rebuilt().insert(partition);
@@ -179,7 +179,7 @@ impl Beginnings {
         newest: Option<(u32, i64)>,
         tries: u32,
     ) -> Result<Option<Beginning>, Hindrance> {
-        let manifest = match self.archive.manifest(partition, candidate.name()) {
+        let manifest = match self.archive.manifest(partition, &candidate.name) {
             Ok(manifest) => manifest,
             Err(error) => return self.pass_over(partition, candidate, error).map(|()| None),
         };
@@ -199,7 +199,7 @@ impl Beginnings {
         }
         self.telemetry.restore_duration.set(began.elapsed());
         let state = self.state(partition, plan, manifest, image)?;
-        tracing::info!(partition, image = candidate.name(), accounts = state.shard.accounts(), "restored a partition");
+        tracing::info!(partition, image = candidate.name, accounts = state.shard.accounts(), "restored a partition");
         Ok(Some(Beginning::State(Box::new(state))))
     }
 
@@ -207,16 +207,17 @@ impl Beginnings {
     fn pass_over(&self, partition: i32, candidate: &Candidate, error: ReadError) -> Result<(), Hindrance> {
         let damage = match error {
             ReadError::Store(error) => return Err(away(&error)),
-            ReadError::Damage(damage @ Damage::Newer { .. }) => {
-                let sentence = format!("the checkpoint {} cannot be read: {damage}.", candidate.name());
+            // Nothing is wrong with it: going back to an older one would only lose time, and perhaps the log that is needed then.
+            ReadError::Damage { damage: damage @ Damage::Newer { .. }, name } => {
+                let sentence = format!("the checkpoint file {name} cannot be read: {damage}.");
                 return Err(Hindrance::Stop(StopReason::CheckpointUnusable, sentence));
             }
-            ReadError::Damage(damage) => damage,
+            damage => damage,
         };
-        if !candidate.is_unreadable() {
+        if !candidate.unreadable {
             self.telemetry.checkpoint_unreadable.add(1);
-            tracing::error!(partition, image = candidate.name(), %damage, "a checkpoint cannot be used; the one before it is tried");
-            let noted = self.archive.mark_unreadable(partition, candidate.name(), &damage.to_string());
+            tracing::error!(partition, image = candidate.name, %damage, "a checkpoint cannot be used; the one before it is tried");
+            let noted = self.archive.mark_unreadable(partition, &candidate.name, &damage.to_string());
             noted.map_err(|error| away(&error))?;
         }
         Ok(())
@@ -372,6 +373,12 @@ impl Beginnings {
     fn rebuilt(&self) -> std::sync::MutexGuard<'_, BTreeSet<i32>> {
         self.rebuilt.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Generation and progress of an image, which order it among those of its partition.
+fn rank(candidate: &Candidate) -> Option<(u32, i64)> {
+    let name = parse_name(&candidate.name)?;
+    Some((name.generation, i64::try_from(name.sum).ok()?))
 }
 
 fn away(error: &store::Error) -> Hindrance {

@@ -72,6 +72,19 @@ pub enum Stall {
     Memory(String),
 }
 
+impl Stall {
+    /// What is waited for.
+    pub fn sentence(&self) -> &str {
+        match self {
+            Stall::Registry(sentence)
+            | Stall::DeadLetters(sentence)
+            | Stall::Broker(sentence)
+            | Stall::Checkpoints(sentence)
+            | Stall::Memory(sentence) => sentence,
+        }
+    }
+}
+
 impl Board {
     /// `topics` is how many there are: 3 with retries, 2 without.
     pub fn new(partition: i32, topics: usize) -> Board {

@@ -6,11 +6,12 @@
 
 use super::archivist::{Archivists, Part, Task, Wish};
 use super::board::Board;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, TopicName};
 use crate::domain::calendar::Instant;
-use crate::domain::facts::{FactKind, TopicKind};
+use crate::domain::facts::FactKind;
 use crate::engine::image::{Scope, Step};
 use crate::wire::checkpoint::{Identity, Manifest, PieceRef, Position, Section, TOPICS, account};
+use crossbeam_channel::TryRecvError;
 use std::sync::Arc;
 use std::time::Instant as Moment;
 
@@ -117,12 +118,15 @@ impl Keeper {
         match saving.stage {
             Stage::Capturing(_) => return saving.capture(ledger, until),
             Stage::Letters(_) => saving.finish(ledger),
-            Stage::Writing => {
-                let Ok(manifest) = saving.wish.saved.try_recv() else { return false };
-                self.newest = Some(manifest);
-                self.saving = None;
-                board.set_saved_at(now);
-            }
+            Stage::Writing => match saving.wish.saved.try_recv() {
+                Ok(manifest) => {
+                    (self.newest, self.saving) = (Some(manifest), None);
+                    board.set_saved_at(now);
+                }
+                Err(TryRecvError::Empty) => return false,
+                // It cannot be completed any more; a base will be.
+                Err(TryRecvError::Disconnected) => (self.newest, self.saving) = (None, None),
+            },
         }
         true
     }
@@ -152,12 +156,11 @@ impl Saving {
 
     fn finish(&mut self, ledger: &Ledger) {
         let Stage::Letters(manifest) = &self.stage else { return };
-        let acknowledged = |topic: &TopicKind| {
-            let name = &ledger.topics[*topic as usize].name;
-            let next = manifest.positions[*topic as usize].map_or(0, |position| position.next);
-            ledger.letters.lowest_unacknowledged(name, ledger.partition).is_none_or(|waiting| waiting >= next)
+        let acknowledged = |(topic, position): (&TopicName, &Position)| {
+            let waiting = ledger.letters.lowest_unacknowledged(&topic.name, ledger.partition);
+            waiting.is_none_or(|waiting| waiting >= position.next)
         };
-        if !TopicKind::ALL[..2].iter().all(acknowledged) {
+        if !ledger.topics.iter().zip(manifest.positions.iter().flatten()).all(acknowledged) {
             return;
         }
         if let Stage::Letters(manifest) = std::mem::replace(&mut self.stage, Stage::Writing) {

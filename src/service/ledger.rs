@@ -78,7 +78,7 @@ enum Verdict {
 /// Where a retried record comes from.
 enum Claim {
     /// A record of ours that was rejected and not taken up since.
-    Rejected { kind: FactKind, offset: i64 },
+    Rejected { kind: FactKind, origin: Origin },
     /// One that reading has not passed yet.
     Ahead { topic: TopicKind, offset: i64 },
     /// One of ours that is not among the rejected.
@@ -133,8 +133,7 @@ impl Ledger {
     fn take_event(&mut self, kind: FactKind, record: Record, around: &mut Surroundings) -> Result<(), Halt> {
         match self.judge(kind, record, around) {
             Verdict::Rejected(rejection) => {
-                let origin = (TopicKind::from(kind), record.offset);
-                self.send_letter(origin, record, &rejection)?;
+                self.send_letter(kind.into(), record, None, &rejection)?;
                 self.rejected[kind as usize].insert(record.offset, rejection.reason);
                 around.telemetry.topic(kind).rejected.add(rejection.reason, 1);
                 Ok(())
@@ -160,14 +159,14 @@ impl Ledger {
                 retries.unknown_origin.add(1);
             }
             Claim::Ahead { .. } => return Err(Halt::Wait),
-            Claim::Rejected { kind, offset } => match self.judge(kind, record, around) {
+            Claim::Rejected { kind, origin } => match self.judge(kind, record, around) {
                 Verdict::Rejected(rejection) => {
-                    self.send_letter((kind.into(), offset), record, &rejection)?;
+                    self.send_letter(TopicKind::Retries, record, Some(&origin), &rejection)?;
                     retries.rejected.add(rejection.reason, 1);
                 }
                 verdict => {
                     settle(verdict, TopicKind::Retries, around)?;
-                    self.rejected[kind as usize].remove(offset);
+                    self.rejected[kind as usize].remove(origin.offset);
                 }
             },
         }
@@ -189,7 +188,7 @@ impl Ledger {
             return Claim::Ahead { topic: kind.into(), offset };
         }
         match self.rejected[kind as usize].get(offset) {
-            Some(_) => Claim::Rejected { kind, offset },
+            Some(_) => Claim::Rejected { kind, origin },
             None => Claim::Settled,
         }
     }
@@ -218,18 +217,18 @@ impl Ledger {
         }
     }
 
-    /// Sends the letter of a record whose identity is that of its origin.
-    fn send_letter(&self, origin: (TopicKind, i64), record: Record, rejection: &Rejection) -> Result<(), Halt> {
+    /// Sends the letter of a record; that of a retry is its origin's once more.
+    fn send_letter(&self, topic: TopicKind, record: Record, origin: Option<&Origin>, rejection: &Rejection) -> Result<(), Halt> {
         let schema_id = framing::parse(record.value).ok().map(|frame| match frame {
             Frame::Confluent { schema_id, .. } => schema_id.to_string(),
             Frame::SingleObject { fingerprint, .. } => format!("{fingerprint:016x}"),
         });
-        let topic = &self.topics[origin.0 as usize];
+        let topic = &self.topics[topic as usize];
         let post = self.letters.send(&Letter {
             topic: &topic.name,
             topic_id: topic.id.as_deref(),
             partition: self.partition,
-            offset: origin.1,
+            offset: record.offset,
             reason: rejection.reason,
             detail: &rejection.detail,
             schema_id: schema_id.as_deref(),
@@ -237,6 +236,7 @@ impl Ledger {
             value: record.value,
             headers: record.headers,
             timestamp: record.timestamp,
+            origin,
         });
         match post {
             Post::Taken => Ok(()),

@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// Parts of the accounts that are audited at once: a thousandth or so of all.
 const AUDIT_PARTS: usize = 1;
 
+/// What a partition says at the limit of memory.
+const MEMORY_FULL: &str = "limits.memory is reached, so nothing more is taken in; give the process more memory and raise the limit, or \
+                           share the partitions with further instances";
+
 /// A partition that is ours, or was until a moment ago.
 pub struct Partition<F> {
     pub board: Arc<Board>,
@@ -83,8 +87,8 @@ impl<F: Feed> Partition<F> {
     }
 
     /// Takes in nothing for now, because of the limit of memory.
-    pub fn wait_for_memory(&mut self, sentence: &str) {
-        self.board.set_stall(Some(Stall::Memory(sentence.to_owned())));
+    pub fn wait_for_memory(&mut self) {
+        self.board.set_stall(Some(Stall::Memory(MEMORY_FULL.to_owned())));
         self.note_positions();
     }
 
@@ -114,7 +118,7 @@ impl<F: Feed> Partition<F> {
         shard.observe_clock(wall);
         if self.board.is_live() {
             shard.advance(as_of);
-        } else if self.board.check_caught_up() {
+        } else if self.board.check_caught_up() && as_of >= shard.earliest_view() {
             shard.go_live(as_of);
             self.board.set_live();
         }

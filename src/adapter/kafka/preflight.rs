@@ -136,7 +136,7 @@ impl<'s> Probe<'s> {
         read.for_each(|topic| troubles.extend(self.offsets(topic).err()));
         if !self.settings.accept_truncated_log {
             // Retries are gone with their retention: by then they were judged.
-            troubles.extend(found.iter().filter(|topic| topic.name != topics.retries).filter_map(truncation));
+            warnings.extend(found.iter().filter(|topic| topic.name != topics.retries).filter_map(truncation));
         }
         troubles.extend(unequal(self.settings, &found));
         let mut found = self.identified(found, troubles);
@@ -386,17 +386,18 @@ fn compacted(topic: &str, policy: &str) -> Trouble {
     ))
 }
 
-fn truncation(topic: &TopicFacts) -> Option<Trouble> {
+/// A start from a checkpoint does not need the beginning of the log; one without is refused partition by partition.
+fn truncation(topic: &TopicFacts) -> Option<String> {
     let all: Vec<String> = topic.truncated().map(|(part, start)| format!("partition {part} begins at offset {start}")).collect();
     let rest = all.len().saturating_sub(NAMED_PARTITIONS);
     let named = all.iter().take(NAMED_PARTITIONS).cloned().collect::<Vec<_>>().join(", ");
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     (!all.is_empty()).then(|| {
-        Trouble::truncated(format!(
-            "the log of topic {} no longer begins at offset 0 ({named}{more}), so history is missing: restore the topic, or set \
-             kafka.accept_truncated_log: true to start with what is left",
+        format!(
+            "the log of topic {} no longer begins at offset 0 ({named}{more}): a partition without a checkpoint does not start unless the \
+             topic is restored, or kafka.accept_truncated_log: true is set to start with what is left",
             topic.name
-        ))
+        )
     })
 }
 

@@ -141,13 +141,12 @@ fn a_log_that_begins_late_is_named() {
     assert_eq!(truncation(&topic), None);
     topic.start_offsets[3] = 1200;
     let trouble = truncation(&topic).unwrap();
-    assert_eq!(trouble.severity(), Severity::TruncatedLog);
     assert!(
-        trouble.to_string().contains("topic u no longer begins at offset 0 (partition 3 begins at offset 1200)"),
+        trouble.contains("topic u no longer begins at offset 0 (partition 3 begins at offset 1200)"),
         "{trouble}"
     );
     topic.start_offsets = vec![1; 7];
-    assert!(truncation(&topic).unwrap().to_string().contains("partition 4 begins at offset 1 and 2 more"));
+    assert!(truncation(&topic).unwrap().contains("partition 4 begins at offset 1 and 2 more"));
 }
 
 #[test]
