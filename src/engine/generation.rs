@@ -1,0 +1,154 @@
+//! A generation of remembered ids: many small tables, each in order of insertion.
+//!
+//! The order of insertion is what makes images cheap: the ids an image holds are fixed by remembering how long each table was.
+//! Tables are small because growing one moves it whole.
+
+use super::image::Scope;
+use crate::domain::calendar::Instant;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+/// Tables of a generation, by some bits of the id.
+const TABLES: usize = 256;
+
+/// The ids of events applied before `until`, and after the generation before this one ended.
+#[derive(Debug)]
+pub struct Generation {
+    until: Instant,
+    tables: Box<[Table]>,
+    frozen: Option<Frozen>,
+    /// Images know these ids under another name, so the next one holds them all.
+    renamed: bool,
+}
+
+/// An image on its way: the name of the generation in it, and the table whose ids are handed out next.
+#[derive(Clone, Copy, Debug)]
+struct Frozen {
+    until: Instant,
+    table: usize,
+}
+
+/// Ids in order of insertion, and where each stands.
+#[derive(Debug, Default)]
+pub struct Table {
+    ids: Vec<u128>,
+    places: HashTable<u32>,
+    /// The ids before this place are in images.
+    saved: usize,
+    /// The ids before this place are in the image fixed last.
+    frozen: usize,
+}
+
+impl Generation {
+    pub fn new(until: Instant) -> Generation {
+        let tables = std::iter::repeat_with(Table::default).take(TABLES).collect();
+        Generation { until, tables, frozen: None, renamed: false }
+    }
+
+    /// The record time at which the generation ends, exclusive: every id was applied before it.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// The same ids under another name.
+    pub fn renamed(self, until: Instant) -> Generation {
+        Generation { until, renamed: true, ..self }
+    }
+
+    pub fn contains(&self, id: u128) -> bool {
+        self.tables[table_of(id)].contains(id)
+    }
+
+    /// `false` if the id is in the generation already.
+    pub fn insert(&mut self, id: u128) -> bool {
+        self.tables[table_of(id)].insert(id)
+    }
+
+    pub fn len(&self) -> usize {
+        self.tables.iter().map(|table| table.ids.len()).sum()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.tables.iter().map(Table::bytes).sum()
+    }
+
+    /// Takes all ids for such as are in images, which is what restoring leaves behind.
+    pub fn settle(&mut self) {
+        self.tables.iter_mut().for_each(|table| (table.saved, table.frozen) = (table.ids.len(), table.ids.len()));
+    }
+
+    /// Fixes which ids an image holds. Returns the generation's name in it, and how many ids it has by then.
+    pub fn freeze(&mut self, scope: Scope) -> (Instant, u64) {
+        let all = std::mem::take(&mut self.renamed) || scope == Scope::Base;
+        for table in &mut self.tables {
+            table.saved = if all { 0 } else { table.saved };
+            table.frozen = table.ids.len();
+        }
+        self.frozen = Some(Frozen { until: self.until, table: 0 });
+        (self.until, self.tables.iter().map(|table| table.frozen as u64).sum())
+    }
+
+    /// Whether ids of the image fixed last are still to be handed out.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Further ids of the image fixed last, at most so many; `None` when there are no more.
+    pub fn capture(&mut self, most: usize) -> Option<(Instant, Vec<u128>)> {
+        let frozen = self.frozen.as_mut()?;
+        let mut ids = Vec::new();
+        while ids.len() < most.max(1) && frozen.table < TABLES {
+            let table = &mut self.tables[frozen.table];
+            let end = table.frozen.min(table.saved + most.max(1) - ids.len());
+            ids.extend_from_slice(&table.ids[table.saved..end]);
+            table.saved = end;
+            frozen.table += usize::from(end == table.frozen);
+        }
+        let until = frozen.until;
+        if ids.is_empty() {
+            self.frozen = None;
+            return None;
+        }
+        Some((until, ids))
+    }
+
+    pub fn into_tables(self) -> impl Iterator<Item = Table> {
+        self.tables.into_iter()
+    }
+}
+
+impl Table {
+    /// Memory of the ids in bytes, with free places.
+    pub fn bytes(&self) -> usize {
+        self.ids.capacity() * size_of::<u128>() + self.places.allocation_size()
+    }
+
+    fn contains(&self, id: u128) -> bool {
+        self.places.find(hash_of(id), |place| self.ids[*place as usize] == id).is_some()
+    }
+
+    fn insert(&mut self, id: u128) -> bool {
+        let Table { ids, places, .. } = self;
+        let entry = places.entry(hash_of(id), |place| ids[*place as usize] == id, |place| hash_of(ids[*place as usize]));
+        let Entry::Vacant(vacant) = entry else {
+            return false;
+        };
+        vacant.insert(u32::try_from(ids.len()).expect("memory ends long before 2^40 ids"));
+        if ids.len() == ids.capacity() {
+            // By a quarter, not by doubling: ids are most of what is remembered.
+            ids.reserve_exact(ids.len() / 4 + 4);
+        }
+        ids.push(id);
+        true
+    }
+}
+
+/// Ids are keyed hashes, so any bits of them will do: these choose the table ...
+fn table_of(id: u128) -> usize {
+    (id >> 64) as usize % TABLES
+}
+
+/// ... and these the place in it.
+fn hash_of(id: u128) -> u64 {
+    id as u64
+}
