@@ -161,7 +161,7 @@ fn manifest_body() -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What is read of a changed manifest can be written, and is then read as the same.
     #[test]

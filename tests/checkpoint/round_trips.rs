@@ -12,6 +12,8 @@ use upswell::wire::checkpoint::manifest as form;
 use upswell::wire::checkpoint::{Damage, PieceWriter, Section, parse_name, piece_name};
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn accounts(accounts in vec(account(), 0..5)) {
         let mut bytes = Vec::new();

@@ -22,6 +22,11 @@ fn number() -> impl Strategy<Value = i64> {
     prop_oneof![1 => Just(i64::MIN), 1 => Just(i64::MAX), 4 => -200i64..200, 4 => any::<i64>()]
 }
 
+/// A quantity or an MRR.
+fn size() -> impl Strategy<Value = i64> {
+    prop_oneof![1 => Just(i64::MAX), 4 => 0..200i64, 4 => 0..=i64::MAX]
+}
+
 fn instant() -> impl Strategy<Value = Instant> {
     prop_oneof![number(), 1_500_000_000_000..1_900_000_000_000i64].prop_map(Instant)
 }
@@ -43,29 +48,24 @@ fn symbol() -> impl Strategy<Value = Symbol> {
 }
 
 fn items() -> impl Strategy<Value = Box<[Item]>> {
-    btree_map(text(), (symbol(), symbol(), number(), number()), 0..4).prop_map(|items| {
+    btree_map(text(), (symbol(), symbol(), size(), size()), 0..4).prop_map(|items| {
         let item = |(id, (product, plan, quantity, mrr)): (String, _)| Item { id: id.into(), product, plan, quantity, mrr };
         items.into_iter().map(item).collect()
     })
 }
 
 fn versions() -> impl Strategy<Value = Vec<Version>> {
+    // A state that counts and has items has a currency.
+    let valued = |status: Status, items: &[Item]| status.counts() && !items.is_empty();
     let status = select(Status::SYMBOLS.map(|(_, status)| status).to_vec());
     let attributes = vec((symbol(), symbol()), 0..4);
-    let state = (number(), text(), status, option::of(currency()), items(), attributes);
-    btree_map(instant(), state, 0..5).prop_map(|states| {
-        let version =
-            |(effective_at, (version, event_id, status, currency, items, attributes)): (_, (_, String, _, _, _, Vec<_>))| {
-                Version {
-                    effective_at,
-                    version,
-                    event_id: event_id.into(),
-                    status,
-                    currency,
-                    items,
-                    attributes: attributes.into(),
-                }
-            };
+    let state = (number(), text(), status, (currency(), any::<bool>()), items(), attributes);
+    btree_map(instant(), state, 1..5).prop_map(move |states| {
+        let version = |(effective_at, state): (_, (_, String, _, (_, bool), Box<[Item]>, Vec<_>))| {
+            let (version, event_id, status, (currency, known), items, attributes) = state;
+            let currency = (known || valued(status, &items)).then_some(currency);
+            Version { effective_at, version, event_id: event_id.into(), status, currency, items, attributes: attributes.into() }
+        };
         states.into_iter().map(version).collect()
     })
 }
