@@ -80,6 +80,17 @@ impl Version {
         size_of::<Version>() + self.event_id.len() + items + size_of_val(&*self.attributes)
     }
 
+    /// Whether currency, items and their order are as acceptance leaves them.
+    fn is_sound(&self) -> bool {
+        let ordered = self.items.is_sorted_by(|one, next| one.id < next.id);
+        let in_range = |item: &Item| item.quantity >= 0 && item.mrr >= 0;
+        ordered && self.items.iter().all(in_range) && (self.currency.is_some() || !self.is_valued())
+    }
+
+    fn is_valued(&self) -> bool {
+        self.status.counts() && !self.items.is_empty()
+    }
+
     fn is_revenue(&self) -> bool {
         self.status.counts() && self.items.iter().any(|item| item.mrr > 0)
     }
@@ -118,11 +129,15 @@ pub enum Place {
 }
 
 impl Account {
-    /// The account that holds these facts. `None` unless subscriptions are strictly ascending by id, the states of each by
-    /// instant and the bins by day and currency, and no bin is 0.
+    /// The account that another one's parts make, in the order their getters give them; `None` if they cannot be those of an
+    /// account.
     pub fn from_parts(subscriptions: Vec<Subscription>, bins: Vec<Bin>, first_usage: Option<Instant>) -> Option<Account> {
-        let ascending = |subscription: &Subscription| subscription.versions.is_sorted_by(|a, b| a.effective_at < b.effective_at);
-        if !subscriptions.is_sorted_by(|a, b| a.id < b.id) || !subscriptions.iter().all(ascending) {
+        let sound = |subscription: &Subscription| {
+            let ordered = subscription.versions.is_sorted_by(|one, next| one.effective_at < next.effective_at);
+            ordered && !subscription.versions.is_empty() && subscription.versions.iter().all(Version::is_sound)
+        };
+        let ordered = subscriptions.is_sorted_by(|one, next| one.id < next.id);
+        if !ordered || !subscriptions.iter().all(sound) {
             return None;
         }
         let usage = UsageDays::from_bins(bins)?;
@@ -138,9 +153,35 @@ impl Account {
         &self.usage
     }
 
-    /// The first `used_at` of usage with a positive amount.
+    /// First `used_at` of usage with a positive amount.
     pub fn first_usage(&self) -> Option<Instant> {
         self.first_usage
+    }
+
+    /// Memory that the account holds beside itself, about: the sum of what [`Account::put`], [`Account::add_usage`] and
+    /// [`Account::drop_usage_before`] said.
+    pub fn bytes(&self) -> usize {
+        let subscription = |subscription: &Subscription| {
+            let versions: usize = subscription.versions.iter().map(Version::bytes).sum();
+            size_of::<Subscription>() + subscription.id.len() + versions
+        };
+        self.subscriptions.iter().map(subscription).sum::<usize>() + size_of_val(self.usage.bins())
+    }
+
+    /// Every text that the account names.
+    pub fn symbols(&self) -> impl Iterator<Item = Symbol> {
+        let versions = self.subscriptions.iter().flat_map(|subscription| &subscription.versions);
+        versions.flat_map(|version| {
+            let items = version.items.iter().flat_map(|item| [item.product, item.plan]);
+            items.chain(version.attributes.iter().flat_map(|(key, value)| [*key, *value]))
+        })
+    }
+
+    /// The currencies that valuing the account can need, some more than once.
+    pub fn currencies(&self) -> impl Iterator<Item = Currency> {
+        let versions = self.subscriptions.iter().flat_map(|subscription| &subscription.versions);
+        let valued = versions.filter(|version| version.is_valued()).filter_map(|version| version.currency);
+        valued.chain(self.usage.bins().iter().map(|bin| bin.currency))
     }
 
     /// The first instant at which the customer brought revenue.

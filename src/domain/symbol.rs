@@ -36,6 +36,20 @@ impl Symbols {
         self.bytes
     }
 
+    /// Number of texts.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The texts from one number on, by number.
+    pub fn from(&self, first: u32) -> &[Arc<str>] {
+        self.texts.get(first as usize..).unwrap_or(&[])
+    }
+
     pub fn text(&self, symbol: Symbol) -> &Arc<str> {
         &self.texts[symbol.0 as usize]
     }

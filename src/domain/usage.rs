@@ -25,10 +25,10 @@ pub struct UsageDays {
 }
 
 impl UsageDays {
-    /// The usage days of these bins. `None` unless they are strictly ascending by day and currency, and none is 0.
+    /// `None` unless the bins are by day and currency, distinct, and none is 0.
     pub fn from_bins(bins: Vec<Bin>) -> Option<UsageDays> {
-        let ascending = bins.is_sorted_by(|a, b| (a.day, a.currency) < (b.day, b.currency));
-        (ascending && bins.iter().all(|bin| bin.amount != 0)).then_some(UsageDays { bins })
+        let ordered = bins.is_sorted_by(|one, next| (one.day, one.currency) < (next.day, next.currency));
+        (ordered && bins.iter().all(|bin| bin.amount != 0)).then_some(UsageDays { bins })
     }
 
     /// Adds an amount to a day.

@@ -1,11 +1,13 @@
 //! The incremental aggregator: accounts, totals and the views drawn from them. No I/O, no clock, no logging.
 
+mod accounts;
 pub mod dedup;
 mod generation;
 pub mod image;
 pub mod plan;
 pub mod rejected;
 pub mod report;
+pub mod restoring;
 pub mod shard;
 mod today;
 mod totals;

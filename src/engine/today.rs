@@ -3,6 +3,7 @@
 //! Each customer's sum in each currency is converted on its own, as run rates are, so the figures of several shards add up. An
 //! account's days hold no times, so usage that lies after the view's instant waits here until the instant has passed it.
 
+use super::image::Ahead;
 use crate::domain::calendar::{Day, Instant};
 use crate::domain::currency::{Currency, Valuation};
 use crate::domain::frame::Frame;
@@ -40,17 +41,28 @@ struct View {
     foreign: HashMap<(Box<str>, Currency), Micros>,
 }
 
-type Ahead = (Instant, Day, Box<str>, Currency, Micros);
-
 impl Today {
     /// Without a view, only what lies ahead is kept.
     pub fn new() -> Today {
-        Today { view: None, as_of: Instant(i64::MIN), ahead: BinaryHeap::new() }
+        Today::restored(&[])
+    }
+
+    /// Without a view, and with what lay ahead when an image was taken; what has passed since counts when a view begins.
+    pub fn restored(ahead: &[Ahead]) -> Today {
+        Today { view: None, as_of: Instant(i64::MIN), ahead: ahead.iter().cloned().map(Reverse).collect() }
+    }
+
+    /// What lies ahead, in order.
+    pub fn ahead(&self) -> Vec<Ahead> {
+        let mut ahead: Vec<Ahead> = self.ahead.iter().map(|Reverse(ahead)| ahead.clone()).collect();
+        ahead.sort();
+        ahead
     }
 
     pub fn add(&mut self, used: &Used) {
         if used.at >= self.as_of {
-            self.ahead.push(Reverse((used.at, used.day, used.customer_id.into(), used.currency, used.amount)));
+            let Used { at, day, customer_id, currency, amount } = *used;
+            self.ahead.push(Reverse(Ahead { at, day, customer_id: customer_id.into(), currency, amount }));
         } else if let Some(view) = self.view.as_mut().filter(|view| view.day == used.day) {
             view.add(used.customer_id, used.currency, used.amount);
         }
@@ -69,8 +81,8 @@ impl Today {
         self.move_to(frame.as_of);
         let mut view = View::new(frame);
         all_of_day.into_iter().for_each(|(customer_id, currency, amount)| view.add(&customer_id, currency, amount));
-        for Reverse((_, _, customer_id, currency, amount)) in self.ahead.iter().filter(|Reverse(ahead)| ahead.1 == frame.today) {
-            view.add(customer_id, *currency, -amount);
+        for Reverse(ahead) in self.ahead.iter().filter(|Reverse(ahead)| ahead.day == frame.today) {
+            view.add(&ahead.customer_id, ahead.currency, -ahead.amount);
         }
         self.view = Some(view);
     }
@@ -90,8 +102,8 @@ impl Today {
 
     fn move_to(&mut self, as_of: Instant) {
         self.as_of = self.as_of.max(as_of);
-        while self.ahead.peek().is_some_and(|Reverse(ahead)| ahead.0 < self.as_of) {
-            if let Some(Reverse((at, day, customer_id, currency, amount))) = self.ahead.pop() {
+        while self.ahead.peek().is_some_and(|Reverse(ahead)| ahead.at < self.as_of) {
+            if let Some(Reverse(Ahead { at, day, customer_id, currency, amount })) = self.ahead.pop() {
                 self.add(&Used { at, day, customer_id: &customer_id, currency, amount });
             }
         }

@@ -11,6 +11,7 @@ mod corners;
 mod faults;
 mod harness;
 mod history;
+mod images;
 mod json;
 mod memory;
 mod parts;

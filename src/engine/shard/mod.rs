@@ -4,6 +4,13 @@
 //! assessing every account from scratch at that instant gives. A fact costs work in proportion to the spans it touches. Until a
 //! shard goes live it stores facts and keeps no totals, which is what reading a log from its beginning wants.
 
+mod audit;
+mod capture;
+mod moves;
+
+pub use audit::AuditStep;
+
+use super::accounts::{Accounts, Entry, PARTS};
 use super::dedup::{Dedup, Memory};
 use super::plan::Plan;
 use super::report::ShardTotals;
@@ -16,16 +23,13 @@ use crate::domain::calendar::{Day, Instant, Zone};
 use crate::domain::currency::Currency;
 use crate::domain::facts::{SubscriptionFact, UsageFact};
 use crate::domain::frame::Frame;
-use crate::domain::money::Micros;
 use crate::domain::segment::Dimension;
 use crate::domain::symbol::Symbols;
-use dashmap::DashMap;
+use audit::Audit;
+use capture::Changes;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
-
-/// Accounts by customer id: one writer, any number of readers.
-type Accounts = DashMap<Box<str>, Account>;
 
 /// A customer id, and the account's place in a hash table that is three quarters full.
 const ACCOUNT_OVERHEAD: usize = 48;
@@ -37,14 +41,32 @@ pub struct Shard {
     dimensions: Vec<Dimension>,
     symbols: Symbols,
     accounts: Arc<Accounts>,
+    changes: Changes,
     /// Memory of what the accounts hold, about.
     held_bytes: isize,
     dedup: Dedup,
     clock: Option<Instant>,
     today: Today,
-    /// Usage of earlier days is not kept: no view from now on can need it.
+    /// Usage of earlier days is not kept: no view from `floor_at` on can need it.
     floor: Day,
+    floor_at: Instant,
+    /// Of facts stored; may hold one whose facts were superseded.
+    currencies: Vec<Currency>,
     view: Option<View>,
+}
+
+/// What a shard is restored from.
+pub(super) struct Restored {
+    pub plan: Arc<Plan>,
+    pub symbols: Symbols,
+    /// Texts that the images held.
+    pub texts: u32,
+    pub accounts: Accounts,
+    pub held_bytes: isize,
+    pub dedup: Dedup,
+    pub today: Today,
+    pub floor: (Day, Instant),
+    pub currencies: Vec<Currency>,
 }
 
 /// What a live shard keeps for its instant.
@@ -54,6 +76,7 @@ struct View {
     totals: Totals,
     /// When states that lie ahead take effect, and for whom.
     ahead: BinaryHeap<Reverse<(Instant, Box<str>)>>,
+    audit: Option<Audit>,
 }
 
 /// What applying a fact found.
@@ -77,12 +100,12 @@ pub struct Directory(Arc<Accounts>);
 
 impl Directory {
     pub fn holds(&self, customer_id: &str) -> bool {
-        self.0.contains_key(customer_id)
+        self.0.contains(customer_id)
     }
 
     /// The first customer of this shard, in no order, for whom a condition holds.
     pub fn find(&self, condition: impl Fn(&str) -> bool) -> Option<String> {
-        self.0.iter().map(|entry| entry.key().to_string()).find(|customer| condition(customer))
+        self.0.find(condition)
     }
 }
 
@@ -91,38 +114,64 @@ impl Shard {
     pub fn new(plan: Arc<Plan>, memory: Memory, hash_key: (u64, u64)) -> Shard {
         let mut symbols = Symbols::default();
         let dimensions = plan.dimensions.iter().map(|name| Dimension::named(name, &mut symbols)).collect();
-        let accounts = Arc::new(Accounts::new());
         Shard {
             plan,
             dimensions,
             symbols,
-            accounts,
+            accounts: Arc::new(Accounts::new(PARTS)),
+            changes: Changes::new(),
             held_bytes: 0,
             dedup: Dedup::new(memory, hash_key),
             clock: None,
             today: Today::new(),
             floor: Zone::FIRST,
+            floor_at: Zone::EARLIEST_VIEW,
+            currencies: Vec::new(),
+            view: None,
+        }
+    }
+
+    /// A shard as its images held it, not live; its next image may follow them.
+    pub(super) fn restored(parts: Restored) -> Shard {
+        let mut symbols = parts.symbols;
+        let dimensions = parts.plan.dimensions.iter().map(|name| Dimension::named(name, &mut symbols)).collect();
+        Shard {
+            plan: parts.plan,
+            dimensions,
+            symbols,
+            accounts: Arc::new(parts.accounts),
+            changes: Changes::restored(parts.texts),
+            held_bytes: parts.held_bytes,
+            dedup: parts.dedup,
+            clock: None,
+            today: parts.today,
+            floor: parts.floor.0,
+            floor_at: parts.floor.1,
+            currencies: parts.currencies,
             view: None,
         }
     }
 
     /// Takes up a subscription fact.
     pub fn apply_subscription(&mut self, fact: &SubscriptionFact) -> Applied {
-        let accounts = Arc::clone(&self.accounts);
-        let new_customer = !accounts.contains_key(fact.customer_id);
-        let mut account = accounts.entry(fact.customer_id.into()).or_default();
-        if account.place(fact) == Place::Superseded {
+        let place = self.accounts.place(fact.customer_id);
+        let mut part = self.accounts.part(place.part).write();
+        let (entry, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        if entry.account.place(fact) == Place::Superseded {
             return Applied { new_customer };
         }
+        self.changes.before_change(&self.accounts, place, fact.customer_id, entry);
+        let account = &mut entry.account;
+        fact.currency.into_iter().for_each(|currency| note(&mut self.currencies, currency));
         let Some(view) = &mut self.view else {
             self.held_bytes += account.put(fact, &mut self.symbols);
             return Applied { new_customer };
         };
-        let spans = touch::by_state(&account, fact.effective_at, &view.frame, &self.dimensions);
-        let before = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(&account, spans);
+        let spans = touch::by_state(account, fact.effective_at, &view.frame, &self.dimensions);
+        let before = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
         self.held_bytes += account.put(fact, &mut self.symbols);
-        let after = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(&account, spans);
-        view.totals.replace(&view.frame, &before, &after);
+        let after = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
+        view.replace(place.part, &before, &after);
         if fact.effective_at >= view.frame.as_of {
             view.ahead.push(Reverse((fact.effective_at, fact.customer_id.into())));
         }
@@ -137,11 +186,11 @@ impl Shard {
         if !self.dedup.insert(fact.customer_id, fact.event_id) {
             return UsageVerdict::Duplicate;
         }
-        let accounts = Arc::clone(&self.accounts);
-        let (mut account, new_customer) = match accounts.get_mut(fact.customer_id) {
-            Some(account) => (account, false),
-            None => (accounts.entry(fact.customer_id.into()).or_default(), true),
-        };
+        let place = self.accounts.place(fact.customer_id);
+        let mut part = self.accounts.part(place.part).write();
+        let (entry, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        self.changes.before_change(&self.accounts, place, fact.customer_id, entry);
+        let account = &mut entry.account;
         let day = self.plan.zone.day(fact.used_at);
         let kept = day >= self.floor;
         let put = |account: &mut Account| {
@@ -151,20 +200,21 @@ impl Shard {
             if kept { account.add_usage(day, fact.currency, fact.amount) } else { 0 }
         };
         let (currency, amount) = (fact.currency, fact.amount.into());
+        note(&mut self.currencies, currency);
         self.today.add(&Used { at: fact.used_at, day, customer_id: fact.customer_id, currency, amount });
         let Some(view) = &mut self.view else {
-            self.held_bytes += put(&mut account);
+            self.held_bytes += put(account);
             return UsageVerdict::Applied(Applied { new_customer });
         };
-        let spans = touch::by_usage(&account, fact, day, &view.frame);
+        let spans = touch::by_usage(account, fact, day, &view.frame);
         if spans.is_empty() {
-            self.held_bytes += put(&mut account);
+            self.held_bytes += put(account);
         } else {
             let lens = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols);
-            let before = lens.assess(&account, spans);
-            self.held_bytes += put(&mut account);
-            let after = lens.assess(&account, spans);
-            view.totals.replace(&view.frame, &before, &after);
+            let before = lens.assess(account, spans);
+            self.held_bytes += put(account);
+            let after = lens.assess(account, spans);
+            view.replace(place.part, &before, &after);
         }
         UsageVerdict::Applied(Applied { new_customer })
     }
@@ -175,72 +225,10 @@ impl Shard {
         self.today.expect_view_from(wall);
     }
 
-    /// Assesses every account for a view at `as_of`; totals are kept from now on.
-    pub fn go_live(&mut self, as_of: Instant) {
-        let frame = self.plan.frame(as_of);
-        self.today.begin(&frame, usage_of_day(&self.accounts, frame.today));
-        self.view = Some(View { totals: self.recomputed(&frame), ahead: self.states_ahead(as_of), frame });
-    }
-
-    /// Moves the view's instant on; an instant that is not later changes nothing.
-    pub fn advance(&mut self, as_of: Instant) {
-        let Some(mut view) = self.view.take() else {
-            return;
-        };
-        if as_of > view.frame.as_of {
-            let same_day = self.plan.zone.day(as_of) == view.frame.today;
-            let next = if same_day { view.frame.later_today(as_of) } else { self.plan.frame(as_of) };
-            if same_day {
-                self.reassess_due(&mut view, &next);
-            } else {
-                self.reassess_all(&mut view, &next);
-            }
-            self.today.advance(&next);
-            view.frame = next;
-        }
-        self.view = Some(view);
-    }
-
-    /// Replaces windows, dimensions and rates; zone and reporting currency stay. Totals are made anew.
-    pub fn reconfigure(&mut self, plan: Arc<Plan>) {
-        self.dimensions = plan.dimensions.iter().map(|name| Dimension::named(name, &mut self.symbols)).collect();
-        self.plan = plan;
-        if let Some(view) = self.view.take() {
-            let frame = self.plan.frame(view.frame.as_of);
-            self.today.begin(&frame, usage_of_day(&self.accounts, frame.today));
-            self.view = Some(View { totals: self.recomputed(&frame), frame, ..view });
-        }
-    }
-
-    /// Whether usage days that the windows of a plan need are still kept.
-    pub fn can_serve(&self, plan: &Plan) -> bool {
-        self.view.as_ref().is_none_or(|view| plan.frame(view.frame.as_of).first_usage_day() >= self.floor)
-    }
-
     /// A copy of the totals, for the instant they are exact for; `None` until the shard is live.
     pub fn totals(&self) -> Option<ShardTotals> {
         let view = self.view.as_ref()?;
         Some(ShardTotals::new(view.frame.as_of, &view.totals, self.today.worth(), &self.dimensions, &self.symbols))
-    }
-
-    /// Recomputes every total from the accounts; a sentence about the first difference, if there is one.
-    pub fn audit(&self) -> Result<(), String> {
-        let Some(view) = &self.view else {
-            return Ok(());
-        };
-        let expected = self.recomputed(&view.frame);
-        if expected.mrr != view.totals.mrr {
-            return Err(format!("recurring revenue is {}, recomputed {}", view.totals.mrr, expected.mrr));
-        }
-        for ((window, kept), recomputed) in self.plan.windows.iter().zip(&view.totals.windows).zip(&expected.windows) {
-            if kept.total != recomputed.total {
-                return Err(format!("window {window}: kept {:?}, recomputed {:?}", kept.total, recomputed.total));
-            }
-            if kept.segments != recomputed.segments {
-                return Err(format!("window {window}: the segments differ from recomputed ones although the total does not"));
-            }
-        }
-        Ok(())
     }
 
     /// Number of customers with a fact.
@@ -255,7 +243,7 @@ impl Shard {
 
     /// Memory of accounts, texts and remembered ids, in bytes: an estimate from what they hold, without the allocator's share.
     pub fn tracked_bytes(&self) -> usize {
-        let accounts = self.accounts.len() * (size_of::<Box<str>>() + size_of::<Account>() + ACCOUNT_OVERHEAD);
+        let accounts = self.accounts.len() * (size_of::<(Box<str>, Entry)>() + ACCOUNT_OVERHEAD);
         accounts + self.held_bytes.max(0).unsigned_abs() + self.symbols.bytes() + self.dedup.bytes()
     }
 
@@ -263,86 +251,21 @@ impl Shard {
         Directory(Arc::clone(&self.accounts))
     }
 
-    /// Reassesses the accounts whose states ahead take effect before the next instant of the same day.
-    fn reassess_due(&self, view: &mut View, next: &Frame) {
-        for customer_id in due(&mut view.ahead, next.as_of) {
-            if let Some(account) = self.accounts.get(&customer_id) {
-                self.reassess(view, next, &account);
-            }
-        }
-    }
-
-    /// Reassesses every account whose contribution can differ between two days, and forgets usage that no view can need.
-    fn reassess_all(&mut self, view: &mut View, next: &Frame) {
-        drop(due(&mut view.ahead, next.as_of));
-        let same_rates = view.frame.valuation == next.valuation;
-        let bound = self.dedup.record_time().into_iter().chain(self.clock).fold(next.as_of, Instant::min);
-        let forgets = self.dedup.record_time().is_some() && self.clock.is_some();
-        let floor = if forgets { self.plan.frame(bound).first_usage_day().max(self.floor) } else { self.floor };
-        let mut freed = 0;
-        for mut account in self.accounts.iter_mut() {
-            if !same_rates || touch::by_move(&account, &view.frame, next) {
-                self.reassess(view, next, &account);
-            }
-            if floor > self.floor {
-                freed += account.drop_usage_before(floor);
-            }
-        }
-        (self.floor, self.held_bytes) = (floor, self.held_bytes - freed);
-    }
-
-    fn reassess(&self, view: &mut View, next: &Frame, account: &Account) {
-        let spans = next.all_spans();
-        let before = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
-        let after = lens(next, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
-        view.totals.replace(next, &before, &after);
-    }
-
-    /// Totals from scratch.
-    fn recomputed(&self, frame: &Frame) -> Totals {
-        let mut totals = Totals::new(self.plan.windows.len(), self.dimensions.len());
-        let lens = lens(frame, &self.plan, &self.dimensions, &self.symbols);
-        for account in self.accounts.iter() {
-            totals.add(frame, &lens.assess(&account, frame.all_spans()));
-        }
-        totals
-    }
-
-    fn states_ahead(&self, as_of: Instant) -> BinaryHeap<Reverse<(Instant, Box<str>)>> {
-        let mut ahead = BinaryHeap::new();
-        for entry in self.accounts.iter() {
-            for subscription in entry.subscriptions() {
-                let first = subscription.before(as_of).len();
-                ahead.extend(
-                    subscription.versions[first..].iter().map(|version| Reverse((version.effective_at, entry.key().clone()))),
-                );
-            }
-        }
-        ahead
+    /// What assessment sees of an account.
+    fn lens<'a>(&'a self, frame: &'a Frame) -> Lens<'a> {
+        lens(frame, &self.plan, &self.dimensions, &self.symbols)
     }
 }
 
-/// What assessment sees of an account.
 fn lens<'a>(frame: &'a Frame, plan: &'a Plan, dimensions: &'a [Dimension], symbols: &'a Symbols) -> Lens<'a> {
     Lens { frame, zone: &plan.zone, dimensions, symbols }
 }
 
-/// All usage of a civil day, by customer and currency.
-fn usage_of_day(accounts: &Accounts, day: Day) -> Vec<(Box<str>, Currency, Micros)> {
-    let mut usage = Vec::new();
-    for entry in accounts.iter() {
-        usage.extend(entry.usage().of_day(day).iter().map(|bin| (entry.key().clone(), bin.currency, bin.amount)));
+/// Adds a currency to a set of a few.
+fn note(currencies: &mut Vec<Currency>, currency: Currency) {
+    if !currencies.contains(&currency) {
+        currencies.push(currency);
     }
-    usage
-}
-
-/// Takes the customers out whose states take effect before an instant, each once.
-fn due(ahead: &mut BinaryHeap<Reverse<(Instant, Box<str>)>>, as_of: Instant) -> BTreeSet<Box<str>> {
-    let mut customers = BTreeSet::new();
-    while ahead.peek().is_some_and(|Reverse((at, _))| *at < as_of) {
-        customers.extend(ahead.pop().map(|Reverse((_, customer))| customer));
-    }
-    customers
 }
 
 #[cfg(test)]
@@ -423,7 +346,8 @@ mod tests {
         assert!(shard.floor > Zone::FIRST);
         shard.apply_usage(&usage("older", AS_OF.0 - 200 * DAY), Some(later));
         assert_eq!(shard.held_bytes, held, "late usage of a forgotten day moves first revenue only");
-        let first = shard.accounts.get("c").and_then(|account| account.first_revenue());
+        let mut first = None;
+        shard.accounts.each(|_, account| first = account.first_revenue());
         assert_eq!(first, Some(Instant(AS_OF.0 - 200 * DAY)));
         assert_eq!(shard.audit(), Ok(()));
     }

@@ -1,0 +1,117 @@
+//! The accounts of a shard by customer id: one writer, any number of readers.
+//!
+//! A DashMap of many small parts, so that growing one is not felt and a sweep over all accounts can be cut into slices between
+//! which facts go on arriving. The writer finds an account with one hash and holds the lock of its part while it works on it.
+
+use crate::domain::account::Account;
+use dashmap::{DashMap, RwLock};
+use hashbrown::HashTable;
+use hashbrown::hash_table;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Parts of a new shard: a thousand accounts each for a million.
+pub const PARTS: usize = 1024;
+
+/// An account, and where it stands in the taking of images.
+#[derive(Debug, Default)]
+pub struct Entry {
+    pub account: Account,
+    /// The epoch in which the account changed last; 0 for one that has no fact yet.
+    pub changed: u32,
+    /// The epoch whose image holds the account already.
+    pub saved: u32,
+}
+
+impl Entry {
+    /// The epoch in which restored accounts changed last; the first one of a restored shard comes after it.
+    pub const RESTORED: u32 = 1;
+}
+
+/// The accounts of a part.
+pub type Part = HashTable<(Box<str>, Entry)>;
+
+/// Where an account is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub part: usize,
+    pub hash: u64,
+}
+
+/// Accounts by customer id.
+#[derive(Debug)]
+pub struct Accounts {
+    map: DashMap<Box<str>, Entry>,
+    /// Asking the map would take the lock of every part.
+    len: AtomicUsize,
+}
+
+impl Accounts {
+    /// `parts` is a power of two, at least 2.
+    pub fn new(parts: usize) -> Accounts {
+        Accounts { map: DashMap::with_shard_amount(parts), len: AtomicUsize::new(0) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    pub fn contains(&self, customer_id: &str) -> bool {
+        self.map.contains_key(customer_id)
+    }
+
+    /// The first customer, in no order, for whom a condition holds.
+    pub fn find(&self, condition: impl Fn(&str) -> bool) -> Option<String> {
+        let found =
+            |part: &RwLock<Part>| part.read().iter().find(|(customer, _)| condition(customer)).map(|(id, _)| id.to_string());
+        self.map.shards().iter().find_map(|part| found(part))
+    }
+
+    pub fn place(&self, customer_id: &str) -> Place {
+        self.place_of(self.map.hash_usize(&customer_id) as u64)
+    }
+
+    pub fn place_of(&self, hash: u64) -> Place {
+        Place { part: self.map.determine_shard(hash as usize), hash }
+    }
+
+    /// Number of parts.
+    pub fn parts(&self) -> usize {
+        self.map.shards().len()
+    }
+
+    pub fn part(&self, number: usize) -> &RwLock<Part> {
+        &self.map.shards()[number]
+    }
+
+    /// Looks at every account, in no order.
+    pub fn each(&self, mut look: impl FnMut(&str, &Account)) {
+        for part in self.map.shards() {
+            part.read().iter().for_each(|(customer, entry)| look(customer, &entry.account));
+        }
+    }
+
+    /// The account of a customer in its part.
+    pub fn get<'a>(part: &'a Part, place: Place, customer_id: &str) -> Option<&'a Account> {
+        part.find(place.hash, |(customer, _)| **customer == *customer_id).map(|(_, entry)| &entry.account)
+    }
+
+    /// The entry of a customer in its part, which the caller has locked, and whether it was made just now.
+    pub fn entry<'a>(&self, part: &'a mut Part, place: Place, customer_id: &str) -> (&'a mut Entry, bool) {
+        let hash_of = |(customer, _): &(Box<str>, Entry)| self.map.hasher().hash_one(&**customer);
+        match part.entry(place.hash, |(customer, _)| **customer == *customer_id, hash_of) {
+            hash_table::Entry::Occupied(known) => (&mut known.into_mut().1, false),
+            hash_table::Entry::Vacant(vacant) => {
+                self.len.fetch_add(1, Ordering::Relaxed);
+                (&mut vacant.insert((customer_id.into(), Entry::default())).into_mut().1, true)
+            }
+        }
+    }
+
+    /// Puts an account that an image held into its part; the one it replaces, if there is one.
+    pub fn restore(&self, part: &mut Part, place: Place, customer_id: Box<str>, account: Account) -> Option<Account> {
+        let (entry, new) = self.entry(part, place, &customer_id);
+        let replaced = std::mem::replace(entry, Entry { account, changed: Entry::RESTORED, saved: 0 });
+        (!new).then_some(replaced.account)
+    }
+}
