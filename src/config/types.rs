@@ -129,16 +129,9 @@ pub struct Revenue {
 /// Where and how often state is saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// `file:///...`
+    /// A valid [`Location`](crate::adapter::store::Location).
     pub url: String,
     pub interval: Millis,
-}
-
-impl Checkpoint {
-    /// The directory of a `file://` URL, which is the only kind there is.
-    pub fn directory(&self) -> PathBuf {
-        PathBuf::from(self.url.strip_prefix("file://").unwrap_or(&self.url))
-    }
 }
 
 /// The HTTP server.
