@@ -88,8 +88,9 @@ fn put_bins(out: &mut Vec<u8>, bins: &[Bin]) {
 pub fn decode(bytes: &mut Cursor, texts: u32) -> Result<(Box<str>, Account), Damage> {
     let customer_id = bytes.text()?.into();
     let first_usage = bytes.option(Cursor::instant)?;
+    let mut id_before = None;
     let subscriptions = bytes.list(2, |bytes| {
-        let id = bytes.text()?.into();
+        let id = next_id(bytes, &mut id_before)?.into();
         let mut before = 0;
         Ok(Subscription { id, versions: bytes.list(6, |bytes| version(bytes, &mut before, texts))? })
     })?;
@@ -103,23 +104,27 @@ fn version(bytes: &mut Cursor, before: &mut i64, texts: u32) -> Result<Version, 
     let code = bytes.byte()?;
     let status = status(code & !HAS_CURRENCY)?;
     let currency = if code & HAS_CURRENCY == 0 { None } else { Some(bytes.currency()?) };
-    let items = bytes.list(5, |bytes| item(bytes, texts))?;
-    if !items.is_sorted_by(|a, b| a.id < b.id) {
-        return Err(Damage::Inconsistent("a state's items are not in order"));
-    }
+    let mut id_before = None;
+    let items = bytes.list(5, |bytes| item(bytes, &mut id_before, texts))?;
     let attributes = bytes.list(2, |bytes| Ok((symbol(bytes, texts)?, symbol(bytes, texts)?)))?;
     let effective_at = Instant(*before);
     Ok(Version { effective_at, version, event_id, status, currency, items: items.into(), attributes: attributes.into() })
 }
 
-fn item(bytes: &mut Cursor, texts: u32) -> Result<Item, Damage> {
+fn item<'a>(bytes: &mut Cursor<'a>, id_before: &mut Option<&'a str>, texts: u32) -> Result<Item, Damage> {
     Ok(Item {
-        id: bytes.text()?.into(),
+        id: next_id(bytes, id_before)?.into(),
         product: symbol(bytes, texts)?,
         plan: symbol(bytes, texts)?,
         quantity: bytes.zigzag()?,
         mrr: bytes.zigzag()?,
     })
+}
+
+/// An id that is greater than the one before. Found at once, so that many empty ids do not take memory first.
+fn next_id<'a>(bytes: &mut Cursor<'a>, before: &mut Option<&'a str>) -> Result<&'a str, Damage> {
+    let id = bytes.text()?;
+    if before.replace(id).is_none_or(|before| before < id) { Ok(id) } else { Err(Damage::Inconsistent("ids are not in order")) }
 }
 
 fn symbol(bytes: &mut Cursor, texts: u32) -> Result<Symbol, Damage> {

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_order_of_names_is_the_order_of_their_texts() {
         let name = |generation, sum, writer, sequence| Name { generation, sum, writer, sequence };
-        let mut names = vec![name(1, 9, 9, 9), name(1, 10, 1, 1), name(2, 0, 0, 0), name(1, 9, 10, 1), name(1, 9, 9, 10)];
+        let mut names = [name(1, 9, 9, 9), name(1, 10, 1, 1), name(2, 0, 0, 0), name(1, 9, 10, 1), name(1, 9, 9, 10)];
         let mut texts: Vec<String> = names.iter().map(Name::to_string).collect();
         names.sort();
         texts.sort();
