@@ -2,9 +2,16 @@
 
 use super::fault::{Fault, Place};
 use super::properties::is_secret;
-use super::types::{GroupProtocol, Kafka, SchemaRegistry, Secret};
-use crate::adapter::{kafka, registry};
+use super::types::{Checkpoint, GroupProtocol, Kafka, SchemaRegistry, Secret};
+use crate::adapter::{kafka, registry, store};
 use std::collections::BTreeMap;
+
+impl Checkpoint {
+    /// The settings of the store.
+    pub fn settings(&self) -> store::Settings {
+        store::Settings { url: self.url.clone() }
+    }
+}
 
 impl SchemaRegistry {
     /// The settings of the registry's client.

@@ -8,6 +8,7 @@ use super::types::{Checkpoint, Config, GroupProtocol, Http, Kafka, SchemaRegistr
 use super::units::{Memory, Millis, listen, url};
 use super::yaml::Value;
 use super::{Purpose, revenue};
+use crate::adapter::store::Location;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -195,11 +196,7 @@ fn pem(reader: &mut Reader, path: &str) -> Option<Secret> {
 }
 
 fn checkpoint_url(text: &str) -> Result<String, String> {
-    match text.strip_prefix("file://") {
-        Some(path) if path.starts_with('/') => Ok(text.to_owned()),
-        _ => Err("checkpoints are kept in a directory; write file:// and its absolute path, such as file:///var/lib/upswell"
-            .to_owned()),
-    }
+    Location::parse(text).map(|_| text.to_owned())
 }
 
 fn http(reader: &mut Reader) -> Http {

@@ -139,6 +139,8 @@ fn single_faults() {
         ),
         ("revenue: {exchange_rates_file: missing.yaml}", "f:2:32: revenue.exchange_rates_file", "cannot be read"),
         ("checkpoint: {url: /var/lib}", "f:2:19: checkpoint.url", "file://"),
+        ("checkpoint: {url: 's3://key:canary@b/p'}", "f:2:19: checkpoint.url", "environment"),
+        ("checkpoint: {url: 'http://b/p'}", "f:2:19: checkpoint.url", "s3://"),
         ("checkpoint: {interval: 0s}", "f:2:24: checkpoint.interval", "longer than 0"),
         ("http: {listen: '9817'}", "f:2:16: http.listen", "host:port"),
         ("http: {web_config: w.yaml}", "f:2:20: http.web_config", "this version does not"),

@@ -130,7 +130,7 @@ pub struct Revenue {
 /// Where and how often state is saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// `file:///...`
+    /// A valid [`Location`](crate::adapter::store::Location).
     pub url: String,
     pub interval: Millis,
 }

@@ -29,8 +29,12 @@ fn registry() -> String {
 }
 
 fn check(brokers: &str, registry: &str, topics: &str) -> (i32, String, String) {
+    check_place(brokers, registry, topics, "file:///tmp")
+}
+
+fn check_place(brokers: &str, registry: &str, topics: &str, place: &str) -> (i32, String, String) {
     let text = format!(
-        "kafka: {{brokers: '{brokers}', topics: {{{topics}, dead_letters: dead}}}}\nschema_registry: {{url: '{registry}'}}\ncheckpoint: {{url: file:///tmp}}\n"
+        "kafka: {{brokers: '{brokers}', topics: {{{topics}, dead_letters: dead}}}}\nschema_registry: {{url: '{registry}'}}\ncheckpoint: {{url: '{place}'}}\n"
     );
     let directory = directory(&[("c.yaml", &text)]);
     run(directory.path(), &["check", "--config", "c.yaml", "--log-level", "error"])
@@ -89,5 +93,15 @@ fn every_trouble_is_said_at_once_with_its_exit_code() {
         for sentence in sentences {
             assert!(err.contains(sentence), "{sentence}\n{err}");
         }
+    }
+}
+
+#[test]
+fn a_place_where_no_checkpoint_can_be_kept_is_a_trouble() {
+    let (broker, registry) = (broker(), registry());
+    for (place, part) in [("file:///dev/null/upswell", "not a directory"), ("file:///proc", "checkpoint: /proc")] {
+        let (code, out, err) = check_place(broker.servers(), &registry, "subscriptions: good, usage: usage", place);
+        assert_eq!(code, 78, "{out}{err}");
+        assert!(err.contains(part) && err.contains("checkpoint.url"), "{err}");
     }
 }

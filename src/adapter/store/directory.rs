@@ -24,10 +24,10 @@ pub struct Directory {
 impl Directory {
     /// Makes the directory if it is missing.
     pub fn open(root: &Path) -> io::Result<Directory> {
-        make(root)?;
-        if !root.is_dir() {
+        if root.exists() && !root.is_dir() {
             return Err(ErrorKind::NotADirectory.into());
         }
+        make(root)?;
         Ok(Directory { root: root.to_owned(), prepared: Mutex::default() })
     }
 

@@ -26,7 +26,7 @@ pub enum Error {
     Denied { place: String, detail: String },
     #[error("{place} is read-only; mount it writable, or write another place into checkpoint.url")]
     ReadOnly { place: String },
-    #[error("{place} is not there: {detail}; make it, or correct checkpoint.url")]
+    #[error("{place} is no place for checkpoints: {detail}; make it, or correct checkpoint.url")]
     Absent { place: String, detail: String },
     #[error("{place} overwrites objects that it should only create; use a store with conditional writes (If-None-Match)")]
     NoConditionalPut { place: String },
@@ -153,7 +153,7 @@ mod tests {
             (io::ErrorKind::QuotaExceeded, "make room", true),
             (io::ErrorKind::ReadOnlyFilesystem, "read-only", false),
             (io::ErrorKind::PermissionDenied, "give Upswell's user", false),
-            (io::ErrorKind::NotADirectory, "is not there", false),
+            (io::ErrorKind::NotADirectory, "no place for checkpoints", false),
             (io::ErrorKind::Other, "failed", true),
         ] {
             let wrapped = object_store::Error::Generic { store: "x", source: Box::new(io::Error::from(kind)) };

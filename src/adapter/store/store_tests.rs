@@ -67,12 +67,12 @@ fn a_file_in_place_of_a_directory_is_said() {
     fs::write(&file, "").expect("a file");
     for path in [file.clone(), file.join("below")] {
         let error = Store::open(&Settings { url: format!("file://{}", path.display()) }).expect_err("no directory");
-        assert!(error.to_string().contains("is not there") && !error.is_transient(), "{error}");
+        assert!(error.to_string().contains("is no place for checkpoints") && !error.is_transient(), "{error}");
     }
     let store = at(&place.path().join("d"));
     fs::write(place.path().join("d/f"), "").expect("a file");
     let error = store.create("f/x", &bytes("one")).expect_err("f is a file");
-    assert!(error.to_string().contains("is not there"), "{error}");
+    assert!(error.to_string().contains("is no place for checkpoints"), "{error}");
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Archive {
                 }
                 Err(ReadError::Store(error)) => return Err(error),
                 Err(ReadError::Missing { .. }) => {}
-                Err(ReadError::Damage { .. }) => {
+                Err(ReadError::Damage { .. } | ReadError::Mismatch { .. }) => {
                     survey.unknown_before = survey.unknown_before.max(Some(entry.modified));
                 }
             }

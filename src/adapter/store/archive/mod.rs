@@ -12,13 +12,16 @@
 //! image before it is used.
 
 mod clean;
+mod load;
 mod writing;
 
 pub use clean::Cleaned;
+pub use load::Image;
 pub use writing::Writing;
 
 use self::clean::Known;
 use super::{Entry, Error, Store};
+use crate::engine::restoring::Mismatch;
 use crate::wire::checkpoint::{Damage, Manifest, Name, manifest, parse_name};
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
@@ -59,6 +62,9 @@ pub enum ReadError {
     /// Nor can it be if a piece of it does not exist.
     #[error("{name} is missing")]
     Missing { name: String },
+    /// Its files are right, and together not what they should be.
+    #[error("{name} does not hold what it should: {mismatch}")]
+    Mismatch { name: String, mismatch: Mismatch },
 }
 
 impl ReadError {
@@ -111,7 +117,7 @@ impl Archive {
 
     /// Reads an object and makes something of it. What does not look right is fetched once more: damage on the way is none in the
     /// store.
-    fn read<T>(&self, partition: i32, name: &str, most: u64, make: impl Fn(&[u8]) -> Result<T, Damage>) -> Result<T, ReadError> {
+    fn read<T>(&self, partition: i32, name: &str, most: u64, make: impl Fn(&Bytes) -> Result<T, Damage>) -> Result<T, ReadError> {
         let path = self.path(partition, name);
         let try_once = || match self.store.get(&path, most) {
             Ok(file) => make(&file).map_err(|damage| ReadError::Damage { name: name.to_owned(), damage }),
