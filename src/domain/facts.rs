@@ -111,6 +111,38 @@ pub enum FactKind {
     Usage,
 }
 
+/// Which topic a record comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TopicKind {
+    Subscriptions,
+    Usage,
+    /// Rejected events of both other topics, written again after a fix.
+    Retries,
+}
+
+impl TopicKind {
+    /// Every topic, in the order of everything that is kept per topic.
+    pub const ALL: [TopicKind; 3] = [TopicKind::Subscriptions, TopicKind::Usage, TopicKind::Retries];
+
+    /// The kind of every event in the topic; `None` for retries, which may be of either.
+    pub fn fact_kind(self) -> Option<FactKind> {
+        match self {
+            TopicKind::Subscriptions => Some(FactKind::Subscription),
+            TopicKind::Usage => Some(FactKind::Usage),
+            TopicKind::Retries => None,
+        }
+    }
+}
+
+impl From<FactKind> for TopicKind {
+    fn from(kind: FactKind) -> TopicKind {
+        match kind {
+            FactKind::Subscription => TopicKind::Subscriptions,
+            FactKind::Usage => TopicKind::Usage,
+        }
+    }
+}
+
 /// One accepted item: its identity and its worth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ItemFact<'a> {
