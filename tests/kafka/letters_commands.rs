@@ -56,6 +56,7 @@ fn rejected(name: &str) -> (Bench, i64) {
     reject(&bench, &bench.subscriptions, 1, "two", true, time + 1);
     reject(&bench, &bench.usage, 0, "three", false, time + 2);
     let mut service = bench.run();
+    service.wait_ready();
     service.wait("every letter is counted", |service| {
         (service.scrape().sum("upswell_dead_letters_total", &[]) == 3.0).then_some(())
     });
@@ -77,7 +78,8 @@ fn repeated_letters_are_listed_once() {
     assert_eq!(all.iter().map(|line| line["letters"].as_u64()).sum::<Option<u64>>(), Some(4));
     let two = listed(&bench, &["--reason", "decode"]);
     assert_eq!(two.len(), 1);
-    let id = bench.kafka.read(&bench.dead_letters)[0].header("upswell.source.topic.id").expect("the broker has topic ids");
+    let letter = letters.iter().find(|letter| letter.key.as_deref() == Some(b"two")).expect("the letter");
+    let id = letter.header("upswell.source.topic.id").expect("the broker has topic ids");
     assert_eq!(two[0]["origin"], format!("{}/{id}/1/1", bench.subscriptions));
     assert_eq!((&two[0]["key"], &two[0]["value"]), (&Value::from("two"), &Value::from("present")));
     let shown = two[0]["timestamp"].as_str().expect("a timestamp");
@@ -158,7 +160,7 @@ fn what_cannot_be_put_back_is_said_and_the_rest_goes() {
     assert!(done.stderr.contains("3 put back, 2 not, 1 skipped"), "{}", done.stderr);
     assert_eq!(bench.kafka.read(&bench.retries).len(), 3);
 
-    let origin = listed(&bench, &[])[0]["origin"].as_str().expect("an origin").to_owned();
+    let origin = listed(&bench, &["--reason", "decode"])[0]["origin"].as_str().expect("an origin").to_owned();
     let nothing = origin.replace(bench.subscriptions.as_str(), "nowhere");
     let named = dead_letters(&bench, &["replay", "--origin", &origin, &nothing]);
     assert_eq!(named.code, Some(1), "{} {}", named.stdout, named.stderr);

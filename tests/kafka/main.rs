@@ -8,6 +8,7 @@ mod bench;
 mod exact;
 mod group;
 mod history;
+mod identities;
 mod letters;
 mod letters_commands;
 mod placement;

@@ -76,6 +76,8 @@ impl Returns {
         let context = ReturnsContext { events: Events::default(), returned: sender };
         let mut config = settings.producer();
         config.set("message.timeout.ms", PATIENCE.as_millis().to_string());
+        // A batch is refused as a whole; alone, a record answers for itself only.
+        config.set("batch.num.messages", "1").set("linger.ms", "0");
         let producer = config.create_with_context(context).map_err(|error| unusable(&error))?;
         Ok(Returns { topic: settings.topics.retries.clone(), producer, returned })
     }
