@@ -5,9 +5,9 @@
 
 use super::Failure;
 use crate::adapter::clock::Clock;
-use crate::adapter::{machine, store};
-use crate::adapter::store::Store;
 use crate::adapter::http::Reload;
+use crate::adapter::store::Store;
+use crate::adapter::{machine, store};
 use crate::config::{Config, Loaded, Purpose};
 use crate::domain::window::Window;
 use crate::service::{self, Handle, Service};

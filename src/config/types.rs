@@ -1,7 +1,6 @@
 //! What a configuration means: typed, checked values. Built by `parse` only, so holding a [`Config`] means it is valid.
 
 use super::units::{Memory, Millis};
-use crate::adapter::store;
 use crate::domain::calendar::{Day, Zone};
 use crate::domain::currency::{Currency, ExchangeRates};
 use crate::domain::window::Window;
@@ -133,13 +132,6 @@ pub struct Checkpoint {
     /// A valid [`Location`](crate::adapter::store::Location).
     pub url: String,
     pub interval: Millis,
-}
-
-impl Checkpoint {
-    /// How the store is opened.
-    pub fn settings(&self) -> store::Settings {
-        store::Settings { url: self.url.clone() }
-    }
 }
 
 /// The HTTP server.

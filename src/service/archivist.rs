@@ -71,7 +71,13 @@ impl Archivists {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn hire(archive: &Archive, writer: u64, clock: Clock, telemetry: &Arc<Telemetry>, control: &Sender<Control>) -> Result<Archivists, Failure> {
+    pub(super) fn hire(
+        archive: &Archive,
+        writer: u64,
+        clock: Clock,
+        telemetry: &Arc<Telemetry>,
+        control: &Sender<Control>,
+    ) -> Result<Archivists, Failure> {
         let (archivists, tasks) = Archivists::unattended(writer);
         let cleaned = Arc::new(Mutex::new(HashMap::new()));
         for number in 0..THREADS {
@@ -139,7 +145,9 @@ impl Archivist {
                     tracing::error!(partition = work.task.partition, %error, "a checkpoint cannot be completed; the next one is a base");
                     return None;
                 }
-                Err(error) => tracing::error!(partition = work.task.partition, %error, "a checkpoint was not written; trying again"),
+                Err(error) => {
+                    tracing::error!(partition = work.task.partition, %error, "a checkpoint was not written; trying again")
+                }
             }
             if !work.is_wanted(pause) {
                 return None;

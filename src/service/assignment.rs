@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn losing_both_leaves_nothing() {
         let mut assignment = Assignment::new(2);
-        [Subscriptions, Usage].map(|topic| assignment.assign(topic, 0, "x"));
+        [Subscriptions, Usage].into_iter().for_each(|topic| assignment.assign(topic, 0, "x"));
         assert_eq!(begun(&mut assignment).len(), 1);
         assert!(assignment.revoke(Subscriptions, 0, false).is_some());
         assert!(assignment.revoke(Usage, 0, false).is_none());
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn retries_are_waited_for_where_there_is_such_a_topic() {
         let mut assignment = Assignment::new(3);
-        [Subscriptions, Usage].map(|topic| assignment.assign(topic, 0, "x"));
+        [Subscriptions, Usage].into_iter().for_each(|topic| assignment.assign(topic, 0, "x"));
         assert_eq!((begun(&mut assignment), assignment.unpaired()), (vec![], vec![0]));
         assignment.assign(Retries, 0, "r");
         assert_eq!(begun(&mut assignment), [(0, vec![Some("x"), Some("x"), Some("r")])]);
@@ -185,12 +185,12 @@ mod tests {
     fn a_suspended_partition_counts_until_it_goes_on_or_the_assignment_is_without_it() {
         let mut assignment = Assignment::new(2);
         let assign = |assignment: &mut Assignment<&str>, partition| {
-            [Subscriptions, Usage].map(|topic| assignment.assign(topic, partition, "x"));
+            [Subscriptions, Usage].into_iter().for_each(|topic| assignment.assign(topic, partition, "x"));
         };
-        [0, 1].map(|partition| assign(&mut assignment, partition));
+        [0, 1].into_iter().for_each(|partition| assign(&mut assignment, partition));
         let boards: Vec<_> = assignment.begin().into_iter().map(|(board, _)| board).collect();
         for partition in [0, 1] {
-            [Subscriptions, Usage].map(|topic| assignment.revoke(topic, partition, true));
+            [Subscriptions, Usage].into_iter().for_each(|topic| drop(assignment.revoke(topic, partition, true)));
         }
         assert!(boards.iter().all(|board| assignment.counts(board) && !assignment.is_present(board) && board.is_given_up()));
         assign(&mut assignment, 0);
@@ -199,7 +199,7 @@ mod tests {
         assert!(assignment.counts(&boards[0]) && !assignment.counts(&boards[1]) && assignment.counts(&fresh));
         assignment.resumed(0);
         assert!(!assignment.counts(&boards[0]) && assignment.counts(&fresh) && !assignment.is_empty());
-        [Subscriptions, Usage].map(|topic| assignment.revoke(topic, 0, true));
+        [Subscriptions, Usage].into_iter().for_each(|topic| drop(assignment.revoke(topic, 0, true)));
         assignment.lose();
         assert!(assignment.is_empty());
     }

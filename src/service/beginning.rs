@@ -4,11 +4,11 @@
 //! image is passed over, said and counted. Without a usable one the partition begins anew from the log, but never by itself
 //! from a log that has lost its beginning.
 
+use super::Failure;
 use super::board::Stall;
 use super::lane::truncation;
 use super::ledger::TopicName;
 use super::placement::Counts;
-use super::Failure;
 use crate::adapter::store;
 use crate::adapter::store::archive::{Archive, Candidate, Image, ReadError};
 use crate::domain::facts::TopicKind;
@@ -299,7 +299,13 @@ impl Beginnings {
     }
 
     /// Makes the state anew from the log without being told to, unless the log has lost its beginning.
-    fn anew_by_itself(&self, partition: i32, plan: &Arc<Plan>, newest: Option<(u32, i64)>, why: &str) -> Result<Beginning, Hindrance> {
+    fn anew_by_itself(
+        &self,
+        partition: i32,
+        plan: &Arc<Plan>,
+        newest: Option<(u32, i64)>,
+        why: &str,
+    ) -> Result<Beginning, Hindrance> {
         let positions = self.beginning_of_logs(partition)?;
         match self.lost_beginning(&positions) {
             None => Ok(self.rebuilding(partition, plan, newest, positions, why)),

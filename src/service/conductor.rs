@@ -4,8 +4,8 @@
 //! date, and begins the end. It waits for nobody: whatever takes long happens on a thread of its own and comes back as an event.
 //! So a revocation is acted on at once, even while a new civil day is being worked in.
 
-use super::assignment::Assignment;
 use super::archivist::Archivists;
+use super::assignment::Assignment;
 use super::beginning::{Beginning, State as Begun};
 use super::board::Board;
 use super::crew::Crew;
@@ -45,7 +45,8 @@ const LEAVE_DEADLINE: Duration = Duration::from_secs(6);
 const RELOAD_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Said when the process ends without its last images.
-const UNFINISHED: &str = "the last checkpoint was not completed in time; the next start goes on from the one before, and nothing is lost";
+const UNFINISHED: &str =
+    "the last checkpoint was not completed in time; the next start goes on from the one before, and nothing is lost";
 
 /// Everything that runs once the cluster has been found in order.
 pub struct Conductor {
@@ -312,7 +313,10 @@ impl Conductor {
         }
         let full = self.memory.look(&self.shared.telemetry);
         self.crew.wait_for_memory(full);
-        self.parking.expired(full, |partition| self.assignment.wants(partition)).into_iter().for_each(|partition| self.crew.forget(partition));
+        self.parking
+            .expired(full, |partition| self.assignment.wants(partition))
+            .into_iter()
+            .for_each(|partition| self.crew.forget(partition));
         self.show();
     }
 

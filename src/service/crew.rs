@@ -139,7 +139,9 @@ impl Hand {
     /// Wakes the worker. A full channel means that the bell is ringing already.
     fn ring(&self) -> impl Fn() + Clone + Send + Sync + 'static {
         let bell = self.bell.clone();
-        move || drop(bell.try_send(()))
+        move || {
+            let _ = bell.try_send(());
+        }
     }
 
     /// A worker that is gone has reported why; the command is of no use any more.

@@ -275,7 +275,12 @@ pub enum Outcome<'a> {
 ///
 /// # Errors
 /// It cannot be used.
-pub fn apply<'a>(raw: &RawFact<'a>, record_at: Option<Instant>, shard: &mut Shard, plan: &Plan) -> Result<Outcome<'a>, Rejection> {
+pub fn apply<'a>(
+    raw: &RawFact<'a>,
+    record_at: Option<Instant>,
+    shard: &mut Shard,
+    plan: &Plan,
+) -> Result<Outcome<'a>, Rejection> {
     match raw {
         RawFact::Subscription(raw) => {
             let fact = accept::subscription(raw, &plan.rates)?;

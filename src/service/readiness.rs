@@ -104,18 +104,26 @@ fn said(standing: &Standing) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::facts::TopicKind::{Subscriptions, Usage};
     use crate::wire::telemetry::StopReason;
 
+    fn begun(partition: i32) -> Board {
+        let board = Board::new(partition, 2);
+        board.begin();
+        [Subscriptions, Usage].into_iter().for_each(|topic| board.set_position(topic, 0, 0));
+        board
+    }
+
     fn live_board(partition: i32) -> Arc<Board> {
-        let board = Board::new(partition);
-        KINDS.iter().for_each(|kind| board.saw_end(*kind, 0));
+        let board = begun(partition);
+        [Subscriptions, Usage].into_iter().for_each(|topic| board.saw_end(topic, 0));
         board.set_live();
         Arc::new(board)
     }
 
     fn reading_board(partition: i32, ends: Option<[i64; 2]>) -> Arc<Board> {
-        let board = Board::new(partition);
-        for (kind, end) in KINDS.into_iter().zip(ends.into_iter().flatten()) {
+        let board = begun(partition);
+        for (kind, end) in [Subscriptions, Usage].into_iter().zip(ends.into_iter().flatten()) {
             board.saw_end(kind, end);
         }
         Arc::new(board)
@@ -140,6 +148,9 @@ mod tests {
         let registry = stall(Stall::Registry("the registry is away.".into()));
         let letters = stall(Stall::DeadLetters("10,000 letters.".into()));
         let broker = stall(Stall::Broker("no leader.".into()));
+        let memory = stall(Stall::Memory("no room.".into()));
+        let store = stall(Stall::Checkpoints("the bucket is away.".into()));
+        let restoring = [live_board(0), Arc::new(Board::new(1, 2))];
         let reading = [live_board(0), reading_board(1, Some([30, 12]))];
         let unknown = [reading_board(1, None)];
         let table: Vec<(Standing, Phase, &str)> = vec![
@@ -150,6 +161,9 @@ mod tests {
             (Standing { gone: Some("It is gone."), ..standing(&[]) }, Phase::WaitingForTopics, "It is gone."),
             (Standing { gone: Some("It is gone."), ..standing(&live) }, Phase::Live, "All 2 assigned"),
             (standing(&reading), Phase::CatchingUp, "Reading 1 of 2 partitions, 42 records behind."),
+            (standing(&restoring), Phase::Restoring, "Restoring 1 of 2 partitions"),
+            (standing(&memory), Phase::MemoryFull, "no room."),
+            (standing(&store), Phase::WaitingForCheckpoints, "the bucket is away."),
             (standing(&unknown), Phase::CatchingUp, "an unknown number of records"),
             (standing(&registry), Phase::WaitingForRegistry, "Partition 7 waits: the registry is away."),
             (standing(&letters), Phase::WaitingForDeadLetters, "10,000 letters."),

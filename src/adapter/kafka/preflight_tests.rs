@@ -141,10 +141,7 @@ fn a_log_that_begins_late_is_named() {
     assert_eq!(truncation(&topic), None);
     topic.start_offsets[3] = 1200;
     let trouble = truncation(&topic).unwrap();
-    assert!(
-        trouble.contains("topic u no longer begins at offset 0 (partition 3 begins at offset 1200)"),
-        "{trouble}"
-    );
+    assert!(trouble.contains("topic u no longer begins at offset 0 (partition 3 begins at offset 1200)"), "{trouble}");
     topic.start_offsets = vec![1; 7];
     assert!(truncation(&topic).unwrap().contains("partition 4 begins at offset 1 and 2 more"));
 }
