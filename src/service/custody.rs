@@ -36,19 +36,19 @@ impl<F: Feed> Custody<F> {
         Custody { interval, stays: BTreeMap::new() }
     }
 
-    /// Takes a partition over; one of that number that is still here gives way.
-    pub fn own(&mut self, partition: Partition<F>) {
+    /// Takes a partition over, and gives away the one of that number that is still here.
+    pub fn own(&mut self, partition: Partition<F>) -> Option<Partition<F>> {
         let due = Moment::now() + self.interval;
         let stay = Stay { partition, due, parked: false, waiting: None };
-        self.stays.insert(stay.partition.board.partition, stay);
+        self.stays.insert(stay.partition.board.partition, stay).map(|stay| stay.partition)
     }
 
-    /// Goes on with a parked partition. `None` if it is not here.
-    pub fn resume(&mut self, board: Arc<Board>, feeds: Vec<F>) -> Option<&mut Partition<F>> {
-        let stay = self.stays.get_mut(&board.partition)?;
+    /// Goes on with a parked partition; `false` if it is not here.
+    pub fn resume(&mut self, board: Arc<Board>, feeds: Vec<F>) -> bool {
+        let Some(stay) = self.stays.get_mut(&board.partition) else { return false };
         (stay.parked, stay.waiting) = (false, None);
         stay.partition.resume(board, feeds);
-        Some(&mut stay.partition)
+        true
     }
 
     /// Parks a partition. `released` is dropped when its last image is there, or at the deadline.
