@@ -29,6 +29,8 @@ use std::sync::{Arc, Mutex};
 
 /// Marks a manifest that could not be used.
 const UNREADABLE: &str = ".unreadable";
+/// Large enough that a store's cost of each object does not count, small enough to be held, and written anew.
+const PIECE_BYTES: u64 = 32 << 20;
 /// A manifest of many thousand pieces is far smaller.
 const MAX_MANIFEST: u64 = 256 << 20;
 
@@ -39,6 +41,8 @@ pub struct Archive {
     /// The group's folder.
     group: String,
     known: Arc<Mutex<HashMap<i32, Known>>>,
+    /// A piece is closed when its sections come to so many bytes, before compression.
+    piece_bytes: u64,
 }
 
 /// An image that might be restored.
@@ -76,7 +80,13 @@ impl ReadError {
 
 impl Archive {
     pub fn new(store: Store, group_id: &str) -> Archive {
-        Archive { store, group: folder_name(group_id), known: Arc::default() }
+        Archive { store, group: folder_name(group_id), known: Arc::default(), piece_bytes: PIECE_BYTES }
+    }
+
+    /// Writes pieces of another size, as whoever wants many of them from a small image does.
+    #[must_use]
+    pub fn with_piece_bytes(self, piece_bytes: u64) -> Archive {
+        Archive { piece_bytes, ..self }
     }
 
     pub fn store(&self) -> &Store {

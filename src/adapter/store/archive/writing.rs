@@ -11,8 +11,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A piece is closed when its sections come to so many bytes, before compression.
-const PIECE: u64 = 32 << 20;
 /// After so long somebody else may have taken our pieces for what a dead writer left; half of the time they are spared for.
 const SPARED: Duration = Duration::from_secs(30 * 60);
 
@@ -33,6 +31,7 @@ pub struct Writing {
     stored: Vec<PieceRef>,
     begun: Instant,
     spared: Duration,
+    piece_bytes: u64,
 }
 
 /// A piece that is not in the store.
@@ -60,6 +59,7 @@ impl Archive {
             stored: Vec::new(),
             begun: Instant::now(),
             spared: SPARED,
+            piece_bytes: self.piece_bytes,
         }
     }
 }
@@ -73,7 +73,7 @@ impl Writing {
         let (writer, sequence, number) = (self.writer, self.sequence, self.closed);
         let open = self.open.get_or_insert_with(|| PieceWriter::new(&self.identity, writer, sequence, number));
         open.push(section);
-        if open.raw_len() >= PIECE {
+        if open.raw_len() >= self.piece_bytes {
             self.close();
         }
         self.retry()
