@@ -58,7 +58,8 @@ fn scrape(bencher: Bencher, name: &str) {
     let format = if name == "text" { Format::Text } else { Format::OpenMetrics };
     let published = Arc::new(Published::new());
     published.publish(view());
-    let exposition = Exposition::new(published, Arc::new(Telemetry::new("billing.subscriptions", "billing.usage")));
+    let exposition =
+        Exposition::new(published, Arc::new(Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries")));
     bencher.bench(|| exposition.render(format));
 }
 

@@ -42,7 +42,7 @@ fn view() -> View {
 fn service(runtime: &tokio::runtime::Runtime) -> SocketAddr {
     let published = Arc::new(Published::new());
     published.publish(view());
-    let telemetry = Arc::new(Telemetry::new("billing.subscriptions", "billing.usage"));
+    let telemetry = Arc::new(Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     listener.set_nonblocking(true).expect("a socket can be set non-blocking");

@@ -32,6 +32,7 @@ impl Kafka {
                 subscriptions: self.topics.subscriptions.clone(),
                 usage: self.topics.usage.clone(),
                 dead_letters: self.topics.dead_letters.clone(),
+                retries: self.topics.retries.clone(),
             },
             group_protocol: match self.group_protocol {
                 GroupProtocol::Auto => kafka::GroupProtocol::Auto,

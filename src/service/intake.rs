@@ -292,6 +292,7 @@ impl Ledger {
             value: record.value,
             headers: record.headers,
             timestamp: record.timestamp,
+            origin: None,
         });
         match post {
             Post::Taken => Ok(()),

@@ -136,7 +136,7 @@ impl Service {
         let shared = Shared {
             clock,
             published: Arc::new(Published::new()),
-            telemetry: Arc::new(Telemetry::new(&topics.subscriptions, &topics.usage)),
+            telemetry: Arc::new(Telemetry::new(&topics.subscriptions, &topics.usage, &topics.retries)),
             boards: Arc::default(),
             tick: settings.tick,
         };

@@ -18,10 +18,16 @@ pub enum Phase {
     WaitingForRegistry,
     /// The dead-letter topic does not take letters fast enough, or not at all: applying waits for it.
     WaitingForDeadLetters,
+    /// The checkpoint store is away: what was read before cannot be taken up.
+    WaitingForCheckpoints,
     /// The group has not assigned partitions yet.
     WaitingForAssignment,
+    /// Reading the checkpoints of the assigned partitions.
+    Restoring,
     /// Reading up to the ends seen at assignment.
     CatchingUp,
+    /// The state has reached `limits.memory`: intake waits.
+    MemoryFull,
     /// Every assigned partition has reached the end seen at its assignment.
     Live,
     /// Intake of a partition has stopped: somebody has to act.
@@ -32,14 +38,17 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in the order of a start.
-    pub const ALL: [Phase; 10] = [
+    pub const ALL: [Phase; 13] = [
         Phase::Starting,
         Phase::WaitingForBrokers,
         Phase::WaitingForTopics,
         Phase::WaitingForRegistry,
         Phase::WaitingForDeadLetters,
+        Phase::WaitingForCheckpoints,
         Phase::WaitingForAssignment,
+        Phase::Restoring,
         Phase::CatchingUp,
+        Phase::MemoryFull,
         Phase::Live,
         Phase::Stopped,
         Phase::ShuttingDown,
@@ -53,8 +62,11 @@ impl Phase {
             Phase::WaitingForTopics => "waiting_for_topics",
             Phase::WaitingForRegistry => "waiting_for_registry",
             Phase::WaitingForDeadLetters => "waiting_for_dead_letters",
+            Phase::WaitingForCheckpoints => "waiting_for_checkpoints",
             Phase::WaitingForAssignment => "waiting_for_assignment",
+            Phase::Restoring => "restoring",
             Phase::CatchingUp => "catching_up",
+            Phase::MemoryFull => "memory_full",
             Phase::Live => "live",
             Phase::Stopped => "stopped",
             Phase::ShuttingDown => "shutting_down",
@@ -106,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_document_names_phase_lag_and_stops() {
-        let telemetry = Telemetry::new("subs", "usage");
+        let telemetry = Telemetry::new("subs", "usage", "retries");
         telemetry.partitions.set_lag(FactKind::Usage, 1, 5);
         telemetry.partitions.set_lag(FactKind::Subscription, 1, 2);
         telemetry.partitions.stop(0, StopReason::DeadLetterRefused);

@@ -70,7 +70,7 @@ pub fn view() -> View {
 
 /// Telemetry with something in every cell.
 pub fn telemetry() -> Telemetry {
-    let telemetry = Telemetry::new("billing.subscriptions", "billing.usage");
+    let telemetry = Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries");
     for (count, kind) in [(1_000, FactKind::Subscription), (123_456_789, FactKind::Usage)] {
         let topic = telemetry.topic(kind);
         topic.applied.add(count);

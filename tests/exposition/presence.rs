@@ -41,7 +41,7 @@ fn everything_in_the_catalog_appears_with_its_labels() {
 
 #[test]
 fn a_fresh_service_shows_counters_at_0_and_no_unknown_gauge() {
-    let families = scraped(Published::new(), Telemetry::new("s", "u"));
+    let families = scraped(Published::new(), Telemetry::new("s", "u", "r"));
     for topic in ["s", "u"] {
         assert_eq!(value(&families, "upswell_events_applied_total", &[topic]), Some(0.0));
         assert_eq!(value(&families, "upswell_events_ignored_total", &[topic, "duplicate"]), Some(0.0));

@@ -58,6 +58,7 @@ impl World {
                     subscriptions: SUBSCRIPTIONS.to_owned(),
                     usage: USAGE.to_owned(),
                     dead_letters: LETTERS.to_owned(),
+                    retries: "billing.retries".to_owned(),
                 },
                 group_protocol: kafka::GroupProtocol::Consumer,
                 instance_id: None,

@@ -1,4 +1,4 @@
-//! What the safe client cannot ask: topic ids, topic settings, the size of any headers. The one module with unsafe code.
+//! What the safe client cannot ask: topic ids, topic settings, headers of any name. The one module with unsafe code.
 //!
 //! A topic's id tells a topic that was deleted and made again from the one whose offsets we hold; librdkafka knows it only through
 //! its admin calls, and rust-rdkafka wraps only some of them, each with a client of its own whose errors nobody hears. Here the
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::BorrowedHeaders;
+use rdkafka::message::{BorrowedHeaders, OwnedHeaders};
 use rdkafka_sys as sys;
 
 /// Text of the all-zero id: the broker has no topic ids.
@@ -199,25 +199,44 @@ unsafe fn read_setting(resource: *const sys::rd_kafka_ConfigResource_t, setting:
     }
 }
 
-/// Bytes of a record's headers, names and values. The safe client's iterator cannot be used on records from strangers: it panics
-/// over a name that is not UTF-8.
-pub fn header_bytes(headers: &BorrowedHeaders) -> usize {
+/// Bytes of a record's headers, names and values.
+pub fn header_bytes(list: &BorrowedHeaders) -> usize {
+    headers(list).map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum()
+}
+
+/// A record's headers in their order, names and values as they are. The safe client's iterator cannot be used on records from
+/// strangers: it panics over a name that is not UTF-8.
+pub fn headers(list: &BorrowedHeaders) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    (0..).map_while(|index| header(list, index))
+}
+
+fn header(list: &BorrowedHeaders, index: usize) -> Option<(&[u8], Option<&[u8]>)> {
     // A `BorrowedHeaders` is librdkafka's header list behind a reference, see its `detach`; a test would notice a change.
-    let native = std::ptr::from_ref(headers).cast::<sys::rd_kafka_headers_t>();
-    let (mut total, mut index) = (0_usize, 0);
-    loop {
-        let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
-        // SAFETY: `native` is a live header list; an index past its end is answered with an error and changes nothing; the name is
-        // a terminated string that lives as long as the list.
-        let length = unsafe {
-            match sys::rd_kafka_header_get_all(native, index, &mut name, &mut value, &mut size) {
-                sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR if !name.is_null() => CStr::from_ptr(name).count_bytes(),
-                _ => return total,
-            }
-        };
-        total = total.saturating_add(length).saturating_add(size);
-        index += 1;
+    let native = std::ptr::from_ref(list).cast::<sys::rd_kafka_headers_t>();
+    let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+    // SAFETY: `native` is a live header list; an index past its end is answered with an error and changes nothing; the name is
+    // a terminated string and the value, unless null, has `size` bytes, and both live as long as the list, which is borrowed.
+    unsafe {
+        match sys::rd_kafka_header_get_all(native, index, &mut name, &mut value, &mut size) {
+            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR if !name.is_null() => {}
+            _ => return None,
+        }
+        let value = (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast::<u8>(), size));
+        Some((CStr::from_ptr(name).to_bytes(), value))
     }
+}
+
+/// A list of these headers. The safe client cannot make one with a name that is not UTF-8.
+pub fn owned_headers<'h>(pairs: impl IntoIterator<Item = (&'h [u8], Option<&'h [u8]>)>) -> OwnedHeaders {
+    let list = OwnedHeaders::new();
+    let native = std::ptr::from_ref(list.as_borrowed()).cast_mut().cast::<sys::rd_kafka_headers_t>();
+    for (name, value) in pairs {
+        let (bytes, size) = value.map_or((std::ptr::null(), 0), |value| (value.as_ptr().cast(), value.len()));
+        // SAFETY: `native` is the list made above, which nobody else has; name and value have the lengths that are passed with them
+        // (no slice is longer than `isize`) and are copied. Only a list that is not ours to change is refused.
+        _ = unsafe { sys::rd_kafka_header_add(native, name.as_ptr().cast(), name.len() as isize, bytes, size as isize) };
+    }
+    list
 }
 
 /// A C array as a slice; empty for null.
@@ -258,7 +277,7 @@ mod tests {
     use super::*;
     use rdkafka::ClientConfig;
     use rdkafka::consumer::{BaseConsumer, Consumer};
-    use rdkafka::message::{Header, OwnedHeaders};
+    use rdkafka::message::Header;
     use rdkafka::mocking::MockCluster;
 
     fn probe(brokers: &str) -> BaseConsumer {
@@ -298,6 +317,21 @@ mod tests {
         assert_eq!(header_bytes(own.as_borrowed()), 0);
         let own = own.insert(Header { key: "ab", value: Some("xyz") }).insert(Header { key: "c", value: None::<&str> });
         assert_eq!(header_bytes(own.as_borrowed()), 6);
+    }
+
+    #[test]
+    fn headers_of_any_name_are_read_and_made() {
+        let pairs: [(&[u8], Option<&[u8]>); 5] = [
+            (b"a", Some(b"1")),
+            (b"\xFF\xFE", Some(b"\0\xFF")),
+            (b"a", None),
+            (b"", Some(b"")),
+            ("\u{e9}".as_bytes(), Some(b"x")),
+        ];
+        let list = owned_headers(pairs);
+        assert_eq!(headers(list.as_borrowed()).collect::<Vec<_>>(), pairs);
+        let copy = list.as_borrowed().detach();
+        assert_eq!(headers(copy.as_borrowed()).collect::<Vec<_>>(), pairs);
     }
 
     #[test]

@@ -8,9 +8,13 @@
 //! Guaranteed: at least once. A letter may be repeated; (source topic id, partition, offset) in its headers is its identity.
 //! Not guaranteed: order. `docs/dead-letters.md` is the contract with readers of the topic.
 
+mod clerk;
 mod courier;
+mod dead_letter;
 mod ledger;
+mod origin;
 mod parcel;
+mod postbag;
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,6 +23,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use rdkafka::message::BorrowedHeaders;
 
+use self::clerk::Clerk;
 use self::courier::Courier;
 use self::ledger::Ledger;
 use self::parcel::Parcel;
@@ -26,10 +31,14 @@ use super::settings::Settings;
 use super::trouble::Trouble;
 use crate::domain::facts::Reason;
 
+pub use self::dead_letter::{DeadLetter, Pair};
+pub use self::origin::{NoOrigin, ORIGIN_HEADER, Origin};
+pub use self::postbag::Postbag;
+
 /// So long without any acknowledgement, waiting letters are worth telling about.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// A rejected record and why it was rejected.
+/// A rejected record and why it was rejected. Topic, partition and offset are where it was read: the position that waits for it.
 #[derive(Clone, Copy)]
 pub struct Letter<'a> {
     pub topic: &'a Arc<str>,
@@ -46,6 +55,8 @@ pub struct Letter<'a> {
     pub headers: Option<&'a BorrowedHeaders>,
     /// The record's timestamp, milliseconds since 1970; `None` becomes the time of sending.
     pub timestamp: Option<i64>,
+    /// Of a record read from the retries topic: which record it is. The letter is then that record's once more.
+    pub origin: Option<&'a Origin>,
 }
 
 /// What became of a letter offered to [`Letters::send`].
@@ -107,10 +118,19 @@ impl Letters {
     pub fn start(settings: &Settings, on_event: impl Fn(LetterEvent) + Send + 'static) -> Result<Letters, Trouble> {
         let desk = Arc::new(Desk::default());
         let (inbox, parcels) = crossbeam_channel::unbounded(); // bounded by the ledger
-        let courier = Courier::new(settings, Arc::clone(&desk), parcels, Box::new(on_event))?;
+        let clerk = Clerk { desk: Arc::clone(&desk), on_event: Box::new(on_event) };
+        let courier = Courier::new(settings, clerk, parcels)?;
         let thread = std::thread::Builder::new().name("letters".to_owned()).spawn(move || courier.run());
         let thread = thread.map_err(|error| Trouble::transient(format!("no thread for dead letters: {error}")))?;
         Ok(Letters { desk, inbox: Some(inbox), courier: Some(thread) })
+    }
+
+    /// Letters without courier, for simulations: they lie in the bag until its holder says what became of them.
+    pub fn unattended(on_event: impl Fn(LetterEvent) + Send + 'static) -> (Letters, Postbag) {
+        let desk = Arc::new(Desk::default());
+        let (inbox, parcels) = crossbeam_channel::unbounded(); // bounded by the ledger
+        let clerk = Clerk { desk: Arc::clone(&desk), on_event: Box::new(on_event) };
+        (Letters { desk, inbox: Some(inbox), courier: None }, Postbag::new(parcels, clerk))
     }
 
     /// Takes a letter in, unless 10,000 (or 64 MiB) are under way. Copies it; never blocks on the network.

@@ -22,7 +22,12 @@ fn cluster() -> (MockCluster<'static, DefaultProducerContext>, Settings) {
     let settings = Settings {
         brokers: cluster.bootstrap_servers(),
         group_id: "upswell".to_owned(),
-        topics: Topics { subscriptions: "s".to_owned(), usage: "u".to_owned(), dead_letters: "d".to_owned() },
+        topics: Topics {
+            subscriptions: "s".to_owned(),
+            usage: "u".to_owned(),
+            dead_letters: "d".to_owned(),
+            retries: "r".to_owned(),
+        },
         group_protocol: GroupProtocol::Auto,
         instance_id: None,
         accept_truncated_log: false,
@@ -49,6 +54,7 @@ fn letter<'a>(topic: &'a Arc<str>, offset: i64, value: Option<&'a [u8]>) -> Lett
         value,
         headers: None,
         timestamp: Some(1_600_000_000_123),
+        origin: None,
     }
 }
 

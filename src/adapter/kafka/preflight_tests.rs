@@ -11,7 +11,12 @@ fn settings(brokers: &str) -> Settings {
     Settings {
         brokers: brokers.to_owned(),
         group_id: "upswell".to_owned(),
-        topics: Topics { subscriptions: "s".to_owned(), usage: "u".to_owned(), dead_letters: "d".to_owned() },
+        topics: Topics {
+            subscriptions: "s".to_owned(),
+            usage: "u".to_owned(),
+            dead_letters: "d".to_owned(),
+            retries: "r".to_owned(),
+        },
         group_protocol: GroupProtocol::Auto,
         instance_id: None,
         accept_truncated_log: false,

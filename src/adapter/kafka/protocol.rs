@@ -205,7 +205,12 @@ mod tests {
         Settings {
             brokers: brokers.to_owned(),
             group_id: "upswell".to_owned(),
-            topics: Topics { subscriptions: "s".to_owned(), usage: "u".to_owned(), dead_letters: "d".to_owned() },
+            topics: Topics {
+                subscriptions: "s".to_owned(),
+                usage: "u".to_owned(),
+                dead_letters: "d".to_owned(),
+                retries: "r".to_owned(),
+            },
             group_protocol,
             instance_id: None,
             accept_truncated_log: false,

@@ -23,6 +23,8 @@ pub struct Topics {
     pub subscriptions: String,
     pub usage: String,
     pub dead_letters: String,
+    /// Where dead letters come back to be judged again; need not exist.
+    pub retries: String,
 }
 
 impl Topics {
@@ -233,7 +235,12 @@ mod tests {
         Settings {
             brokers: "127.0.0.1:1".to_owned(),
             group_id: "upswell".to_owned(),
-            topics: Topics { subscriptions: "s".to_owned(), usage: "u".to_owned(), dead_letters: "d".to_owned() },
+            topics: Topics {
+                subscriptions: "s".to_owned(),
+                usage: "u".to_owned(),
+                dead_letters: "d".to_owned(),
+                retries: "r".to_owned(),
+            },
             group_protocol: GroupProtocol::Auto,
             instance_id: Some("a".to_owned()),
             accept_truncated_log: false,

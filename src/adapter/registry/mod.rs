@@ -9,17 +9,21 @@ mod answer;
 mod book;
 mod client;
 mod directory;
+mod questions;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::answer::Answer;
 use self::book::{Book, Job};
 use self::client::Client;
 use crate::domain::facts::FactKind;
 use crate::wire::avro::Decoder;
+
+pub use self::questions::Questions;
 
 /// How long the registry's "no such schema" must hold before it is believed.
 const GRACE: Duration = Duration::from_secs(60);
@@ -99,16 +103,40 @@ pub enum Lookup {
     Unknown(String),
 }
 
+/// Says what time it is: simulations have their own.
+type Now = Box<dyn Fn() -> Instant + Send + Sync>;
+
 /// What the handles and the threads share.
-#[derive(Debug)]
 struct Office {
     book: Mutex<Book>,
     changed: Condvar,
+    now: Now,
 }
 
 impl Office {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Instant {
+        (self.now)()
+    }
+
+    fn answered(&self, id: u32, answer: Answer, spread: f64) {
+        let now = self.now();
+        self.book().answered(id, answer, now, spread);
+    }
+
+    fn scanned(&self, path: &Path) {
+        let scan = directory::scan(path);
+        let now = self.now();
+        self.book().scanned(scan, now);
+    }
+}
+
+impl fmt::Debug for Office {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Office").field("book", &self.book).finish_non_exhaustive()
     }
 }
 
@@ -140,7 +168,7 @@ impl Registry {
         let client = Client::new(settings)?.map(Arc::new);
         let shown = client.as_ref().map(|client| client.shown().to_owned());
         let book = Book::new(shown, settings.directory.clone(), grace);
-        let office = Arc::new(Office { book: Mutex::new(book), changed: Condvar::new() });
+        let office = Arc::new(Office { book: Mutex::new(book), changed: Condvar::new(), now: Box::new(Instant::now) });
         let registry = Registry { office: Arc::new(Closer(Arc::clone(&office))), client };
         for number in 0..THREADS {
             let (office, client) = (Arc::clone(&office), registry.client.clone());
@@ -148,6 +176,16 @@ impl Registry {
             std::thread::Builder::new().name(name).spawn(move || work(&office, client.as_deref()))?;
         }
         Ok(registry)
+    }
+
+    /// A registry without threads, for simulations: what is asked waits until the holder of the questions answers, and `now` says
+    /// what time it is. Of the settings only address and directory count.
+    pub fn unattended(settings: &Settings, now: impl Fn() -> Instant + Send + Sync + 'static) -> (Registry, Questions) {
+        let shown = settings.url.as_deref().map(client::without_credentials);
+        let book = Book::new(shown, settings.directory.clone(), GRACE);
+        let office = Arc::new(Office { book: Mutex::new(book), changed: Condvar::new(), now: Box::new(now) });
+        let questions = Questions::new(Arc::clone(&office));
+        (Registry { office: Arc::new(Closer(office)), client: None }, questions)
     }
 
     /// The schema with this id in the registry. Never blocks; the caller keeps the decoder it makes of it.
@@ -161,7 +199,7 @@ impl Registry {
     }
 
     fn look_up(&self, find: impl FnOnce(&mut Book, Instant) -> Lookup) -> Lookup {
-        let lookup = find(&mut self.office.0.book(), Instant::now());
+        let lookup = find(&mut self.office.0.book(), self.office.0.now());
         if matches!(lookup, Lookup::Pending(_)) {
             self.office.0.changed.notify_one();
         }
@@ -170,7 +208,7 @@ impl Registry {
 
     /// What is waited for, as a sentence; `None` if nothing is.
     pub fn status(&self) -> Option<String> {
-        self.office.0.book().status(Instant::now())
+        self.office.0.book().status(self.office.0.now())
     }
 
     /// Asks the registry one question and reads the directory once, for a check of the configuration. Blocks.
@@ -202,13 +240,10 @@ fn work(office: &Office, client: Option<&Client>) {
                 let answer = client.schema(id);
                 // 0.5 to 1: many instances that lost the same registry do not come back at the same moment.
                 let spread = 0.5 + (jitter.hash_one((id, Instant::now())) >> 11) as f64 / (1_u64 << 54) as f64;
-                office.book().answered(id, answer, Instant::now(), spread);
+                office.answered(id, answer, spread);
             }
             (Job::Ask(_), None) => {}
-            (Job::Scan(path), _) => {
-                let scan = directory::scan(&path);
-                office.book().scanned(scan, Instant::now());
-            }
+            (Job::Scan(path), _) => office.scanned(&path),
         }
     }
 }
@@ -220,7 +255,7 @@ fn next_job(office: &Office) -> Option<Job> {
         if book.is_closed() {
             return None;
         }
-        let pause = match book.next(Instant::now()) {
+        let pause = match book.next(office.now()) {
             Ok(job) => return Some(job),
             Err(pause) => pause,
         };

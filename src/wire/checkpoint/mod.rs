@@ -84,5 +84,8 @@ pub struct PieceRef {
 pub enum Section {
     Chunk(Chunk),
     /// Changes of the rejected offsets of one topic; those of a base begin with the empty set.
-    Rejected { topic: FactKind, changes: Vec<Change> },
+    Rejected {
+        topic: FactKind,
+        changes: Vec<Change>,
+    },
 }

@@ -8,7 +8,7 @@ mod grid;
 pub mod json;
 pub mod table;
 
-use crate::domain::facts::{FactKind, Reason};
+use crate::domain::facts::{Reason, TopicKind};
 use crate::wire::telemetry::Telemetry;
 use std::collections::BTreeMap;
 
@@ -33,13 +33,15 @@ impl EventCounts {
         *self.rejected.entry(reason).or_default() += 1;
     }
 
-    /// What a running service has counted since its start.
+    /// What a running service has counted since its start, of the two billing topics. Retries are left out: the event of a retry
+    /// was counted as rejected when it was first read.
     pub fn since_start(telemetry: &Telemetry) -> EventCounts {
-        let of_reason = |reason: Reason| (reason, telemetry.topics().iter().map(|topic| topic.rejected.get(reason)).sum());
+        let topics = [TopicKind::Subscriptions, TopicKind::Usage].map(|kind| telemetry.topic(kind));
+        let of_reason = |reason: Reason| (reason, topics.iter().map(|topic| topic.rejected.get(reason)).sum());
         EventCounts {
-            subscriptions: telemetry.topic(FactKind::Subscription).applied.get(),
-            usage: telemetry.topic(FactKind::Usage).applied.get(),
-            duplicates: telemetry.topics().iter().map(|topic| topic.duplicates.get()).sum(),
+            subscriptions: topics[0].applied.get(),
+            usage: topics[1].applied.get(),
+            duplicates: topics.iter().map(|topic| topic.duplicates.get()).sum(),
             rejected: Reason::ALL.map(of_reason).into_iter().filter(|(_, count)| *count > 0).collect(),
             after_as_of: 0,
         }
@@ -87,13 +89,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn counts_since_the_start_cover_both_topics() {
-        let telemetry = Telemetry::new("s", "u");
-        telemetry.topic(FactKind::Subscription).applied.add(3);
-        telemetry.topic(FactKind::Subscription).rejected.add(Reason::Decode, 1);
-        telemetry.topic(FactKind::Usage).applied.add(4);
-        telemetry.topic(FactKind::Usage).duplicates.add(5);
-        telemetry.topic(FactKind::Usage).rejected.add(Reason::Decode, 1);
+    fn counts_since_the_start_cover_both_topics_and_no_retries() {
+        let telemetry = Telemetry::new("s", "u", "r");
+        telemetry.open_retries();
+        telemetry.topic(TopicKind::Retries).applied.add(1);
+        telemetry.topic(TopicKind::Retries).duplicates.add(1);
+        telemetry.topic(TopicKind::Retries).rejected.add(Reason::Decode, 1);
+        telemetry.topic(TopicKind::Subscriptions).applied.add(3);
+        telemetry.topic(TopicKind::Subscriptions).rejected.add(Reason::Decode, 1);
+        telemetry.topic(TopicKind::Usage).applied.add(4);
+        telemetry.topic(TopicKind::Usage).duplicates.add(5);
+        telemetry.topic(TopicKind::Usage).rejected.add(Reason::Decode, 1);
         let mut expected = EventCounts { subscriptions: 3, usage: 4, duplicates: 5, ..EventCounts::default() };
         expected.reject(Reason::Decode);
         expected.reject(Reason::Decode);

@@ -2,7 +2,7 @@
 //!
 //! A partition that is given up is removed, so no figure of it outlives its assignment.
 
-use crate::domain::facts::FactKind;
+use crate::domain::facts::TopicKind;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,31 +30,47 @@ pub enum StopReason {
     MisplacedCustomer,
     /// The number of partitions of a topic has changed.
     PartitionCountChanged,
+    /// A topic was deleted and created again: its offsets name other records than those that were applied.
+    TopicRecreated,
+    /// The brokers belong to another cluster than the one the state was read from.
+    ClusterChanged,
     /// The log no longer holds records that were not read yet.
     LogTruncated,
     /// The client cannot read a batch of the log and would skip it.
     UnreadableLog,
+    /// No checkpoint of the partition can be used, and the log no longer reaches back to its first record.
+    CheckpointUnusable,
     /// The dead-letter topic refuses a letter for good.
     DeadLetterRefused,
+    /// A total differs from its recomputation.
+    InvariantViolated,
 }
 
 impl StopReason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [StopReason; 5] = [
+    pub const ALL: [StopReason; 9] = [
         StopReason::MisplacedCustomer,
         StopReason::PartitionCountChanged,
+        StopReason::TopicRecreated,
+        StopReason::ClusterChanged,
         StopReason::LogTruncated,
         StopReason::UnreadableLog,
+        StopReason::CheckpointUnusable,
         StopReason::DeadLetterRefused,
+        StopReason::InvariantViolated,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             StopReason::MisplacedCustomer => "misplaced_customer",
             StopReason::PartitionCountChanged => "partition_count_changed",
+            StopReason::TopicRecreated => "topic_recreated",
+            StopReason::ClusterChanged => "cluster_changed",
             StopReason::LogTruncated => "log_truncated",
             StopReason::UnreadableLog => "unreadable_log",
+            StopReason::CheckpointUnusable => "checkpoint_unusable",
             StopReason::DeadLetterRefused => "dead_letter_refused",
+            StopReason::InvariantViolated => "invariant_violated",
         }
     }
 }
@@ -62,7 +78,7 @@ impl StopReason {
 /// Records of one topic's partition that are not applied yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lag {
-    pub kind: FactKind,
+    pub kind: TopicKind,
     pub partition: i32,
     pub records: u64,
 }
@@ -73,13 +89,13 @@ pub struct PartitionBoard(Mutex<Board>);
 
 #[derive(Debug, Default)]
 struct Board {
-    lags: BTreeMap<(FactKind, i32), u64>,
+    lags: BTreeMap<(TopicKind, i32), u64>,
     stops: BTreeMap<i32, StopReason>,
 }
 
 impl PartitionBoard {
-    pub fn set_lag(&self, kind: FactKind, partition: i32, records: u64) {
-        self.board().lags.insert((kind, partition), records);
+    pub fn set_lag(&self, kind: impl Into<TopicKind>, partition: i32, records: u64) {
+        self.board().lags.insert((kind.into(), partition), records);
     }
 
     /// The first reason stays: what follows is a consequence.
@@ -94,9 +110,9 @@ impl PartitionBoard {
         board.stops.remove(&partition);
     }
 
-    /// By topic (subscriptions first), then partition.
+    /// By topic, in the order of [`TopicKind::ALL`], then partition.
     pub fn lags(&self) -> Vec<Lag> {
-        let lag = |(&(kind, partition), &records): (&(FactKind, i32), &u64)| Lag { kind, partition, records };
+        let lag = |(&(kind, partition), &records): (&(TopicKind, i32), &u64)| Lag { kind, partition, records };
         self.board().lags.iter().map(lag).collect()
     }
 
@@ -114,11 +130,13 @@ impl PartitionBoard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::facts::FactKind;
 
     #[test]
     fn a_removed_partition_leaves_nothing_behind() {
         let board = PartitionBoard::default();
         for partition in [2, 1] {
+            board.set_lag(TopicKind::Retries, partition, 1);
             board.set_lag(FactKind::Usage, partition, 7);
             board.set_lag(FactKind::Subscription, partition, 3);
         }
@@ -128,7 +146,7 @@ mod tests {
         board.remove(2);
         assert_eq!(board.stops(), []);
         let lag = |kind, records| Lag { kind, partition: 1, records };
-        assert_eq!(board.lags(), [lag(FactKind::Subscription, 3), lag(FactKind::Usage, 7)]);
+        assert_eq!(board.lags(), [lag(TopicKind::Subscriptions, 3), lag(TopicKind::Usage, 7), lag(TopicKind::Retries, 1)]);
     }
 
     #[test]

@@ -7,18 +7,25 @@
 
 mod cells;
 mod consumer;
+mod histogram;
 
 pub use cells::{Counter, Gauge, SecondsGauge, TimestampGauge};
 pub use consumer::{GroupProtocol, Lag, PartitionBoard, StopReason};
+pub use histogram::{Bucket, Histogram, Snapshot};
 
-use crate::domain::facts::{FactKind, Reason};
+use crate::domain::facts::{Reason, TopicKind};
 use std::sync::OnceLock;
+
+/// Bounds of `checkpoint_duration`, in seconds: from a small change written to a local disk to a large state sent far away.
+const CHECKPOINT_SECONDS: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 
 /// Everything counted about the running service.
 #[derive(Debug)]
 pub struct Telemetry {
     subscriptions: Topic,
     usage: Topic,
+    retries: Topic,
+    retries_open: OnceLock<()>,
     /// Letters the dead-letter topic has acknowledged, by reason.
     pub dead_letters: ByReason,
     /// Changes of the partitions assigned to this instance.
@@ -29,10 +36,30 @@ pub struct Telemetry {
     pub dedup_entries: Gauge,
     /// Bytes of state counted against `limits.memory`.
     pub tracked_bytes: Gauge,
+    /// `limits.memory` in bytes.
+    pub memory_limit: Gauge,
+    /// 1 while intake waits because the limit is reached, else 0.
+    pub memory_full: Gauge,
     /// 1 while a topic's log no longer reaches back to offset 0 and that was accepted, 0 while all do.
     pub history_incomplete: Gauge,
     /// How long the latest move to a new civil day took.
     pub rollover_duration: SecondsGauge,
+    /// Checkpoints of a partition that were begun, those that failed included.
+    pub checkpoints: Counter,
+    /// Checkpoints that were not completed when they were first tried.
+    pub checkpoint_failures: Counter,
+    /// When a checkpoint was last completed.
+    pub checkpoint_last_success: TimestampGauge,
+    /// From the beginning of a completed checkpoint to its end.
+    pub checkpoint_duration: Histogram,
+    /// Bytes written into the checkpoint store.
+    pub checkpoint_bytes: Counter,
+    /// Images that were passed over because they could not be used.
+    pub checkpoint_unreadable: Counter,
+    /// How long the latest reading of a partition's checkpoint took.
+    pub restore_duration: SecondsGauge,
+    /// Partitions begun anew from the log.
+    pub rebuilds: Counter,
     /// Totals that differed from their recomputation.
     pub invariant_violations: Counter,
     /// 1 if the latest load of the configuration was taken over, 0 if it was refused.
@@ -43,18 +70,30 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// All counters at 0, all gauges absent. The names are those of the two billing topics; they are distinct.
-    pub fn new(subscriptions_topic: &str, usage_topic: &str) -> Telemetry {
+    /// All counters at 0, all gauges absent, the retries topic not there. The names are distinct.
+    pub fn new(subscriptions_topic: &str, usage_topic: &str, retries_topic: &str) -> Telemetry {
         Telemetry {
             subscriptions: Topic::new(subscriptions_topic),
             usage: Topic::new(usage_topic),
+            retries: Topic::new(retries_topic),
+            retries_open: OnceLock::new(),
             dead_letters: ByReason::default(),
             rebalances: Counter::default(),
             accounts: Gauge::default(),
             dedup_entries: Gauge::default(),
             tracked_bytes: Gauge::default(),
+            memory_limit: Gauge::default(),
+            memory_full: Gauge::default(),
             history_incomplete: Gauge::default(),
             rollover_duration: SecondsGauge::default(),
+            checkpoints: Counter::default(),
+            checkpoint_failures: Counter::default(),
+            checkpoint_last_success: TimestampGauge::default(),
+            checkpoint_duration: Histogram::new(CHECKPOINT_SECONDS),
+            checkpoint_bytes: Counter::default(),
+            checkpoint_unreadable: Counter::default(),
+            restore_duration: SecondsGauge::default(),
+            rebuilds: Counter::default(),
             invariant_violations: Counter::default(),
             config_last_reload_successful: Gauge::default(),
             partitions: PartitionBoard::default(),
@@ -62,17 +101,24 @@ impl Telemetry {
         }
     }
 
-    /// The counters of the topic that holds this kind of events.
-    pub fn topic(&self, kind: FactKind) -> &Topic {
-        match kind {
-            FactKind::Subscription => &self.subscriptions,
-            FactKind::Usage => &self.usage,
+    /// The counters of this topic, or of the topic that holds this kind of events.
+    pub fn topic(&self, kind: impl Into<TopicKind>) -> &Topic {
+        match kind.into() {
+            TopicKind::Subscriptions => &self.subscriptions,
+            TopicKind::Usage => &self.usage,
+            TopicKind::Retries => &self.retries,
         }
     }
 
-    /// Both topics, subscriptions first.
-    pub fn topics(&self) -> [&Topic; 2] {
-        [&self.subscriptions, &self.usage]
+    /// Says that the retries topic exists: from now on [`Telemetry::topics`] has it.
+    pub fn open_retries(&self) {
+        self.retries_open.get_or_init(|| ());
+    }
+
+    /// The topics that exist, in the order of [`TopicKind::ALL`]: both billing topics, and that of retries once it is open.
+    pub fn topics(&self) -> Vec<&Topic> {
+        let retries = self.retries_open.get().map(|()| &self.retries);
+        [&self.subscriptions, &self.usage].into_iter().chain(retries).collect()
     }
 
     /// The group protocol and assignor, settled once per process; a second call changes nothing.
@@ -86,7 +132,7 @@ impl Telemetry {
     }
 }
 
-/// Counters and gauges of one billing topic.
+/// Counters and gauges of one topic.
 #[derive(Debug)]
 pub struct Topic {
     name: String,
@@ -94,6 +140,10 @@ pub struct Topic {
     pub applied: Counter,
     /// Usage events already applied.
     pub duplicates: Counter,
+    /// Retries that do not say which record of ours they repeat. Only the retries topic has them.
+    pub unknown_origin: Counter,
+    /// Retries of a record that is not among the rejected. Only the retries topic has them.
+    pub not_rejected: Counter,
     /// Events rejected, by reason.
     pub rejected: ByReason,
     /// Customers found in a partition that is not theirs.
@@ -112,6 +162,8 @@ impl Topic {
             name: name.to_owned(),
             applied: Counter::default(),
             duplicates: Counter::default(),
+            unknown_origin: Counter::default(),
+            not_rejected: Counter::default(),
             rejected: ByReason::default(),
             misplaced_customers: Counter::default(),
             last_event: TimestampGauge::default(),
@@ -148,6 +200,7 @@ impl ByReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::facts::FactKind;
 
     #[test]
     fn every_reason_has_a_slot_of_its_own() {
@@ -161,16 +214,21 @@ mod tests {
     }
 
     #[test]
-    fn topics_are_told_apart() {
-        let telemetry = Telemetry::new("billing.subscriptions", "billing.usage");
+    fn topics_are_told_apart_and_retries_come_once_there_are_any() {
+        let telemetry = Telemetry::new("subs", "usage", "retries");
         telemetry.topic(FactKind::Usage).applied.add(2);
-        let seen: Vec<_> = telemetry.topics().map(|topic| (topic.name(), topic.applied.get())).into();
-        assert_eq!(seen, [("billing.subscriptions", 0), ("billing.usage", 2)]);
+        telemetry.topic(TopicKind::Retries).applied.add(3);
+        let seen = || -> Vec<_> { telemetry.topics().into_iter().map(|topic| (topic.name(), topic.applied.get())).collect() };
+        assert_eq!(seen(), [("subs", 0), ("usage", 2)]);
+        telemetry.open_retries();
+        assert_eq!(seen(), [("subs", 0), ("usage", 2), ("retries", 3)]);
+        let in_order = TopicKind::ALL.map(|kind| telemetry.topic(kind).name());
+        assert!(in_order.into_iter().eq(telemetry.topics().into_iter().map(Topic::name)));
     }
 
     #[test]
     fn the_group_is_settled_once() {
-        let telemetry = Telemetry::new("s", "u");
+        let telemetry = Telemetry::new("s", "u", "r");
         assert_eq!(telemetry.group(), None);
         telemetry.settle_group(GroupProtocol::Consumer, "range");
         telemetry.settle_group(GroupProtocol::Classic, "roundrobin");

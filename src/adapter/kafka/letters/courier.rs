@@ -4,7 +4,6 @@
 //! first needed, sends batches of one. Only what is refused there loses its value or is given up.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -14,9 +13,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
-use super::ledger::Ledger;
+use super::Refusal;
+use super::clerk::Clerk;
 use super::parcel::{Form, Parcel, Ticket};
-use super::{Desk, LetterEvent, Refusal};
 use crate::adapter::kafka::client::{self, Events};
 use crate::adapter::kafka::preflight::unusable;
 use crate::adapter::kafka::settings::Settings;
@@ -114,14 +113,11 @@ fn judge_local(code: RDKafkaErrorCode, form: Form) -> Next {
     judge(code, Form { alone: true, ..form })
 }
 
-type OnEvent = Box<dyn Fn(LetterEvent) + Send>;
-
 /// See the head of the file.
 pub struct Courier {
     settings: Settings,
-    desk: Arc<Desk>,
+    clerk: Clerk,
     inbox: Receiver<Parcel>,
-    on_event: OnEvent,
     events: Events,
     outcomes: (Sender<Outcome>, Receiver<Outcome>),
     batches: BaseProducer<CourierContext>,
@@ -130,12 +126,12 @@ pub struct Courier {
 }
 
 impl Courier {
-    pub fn new(settings: &Settings, desk: Arc<Desk>, inbox: Receiver<Parcel>, on_event: OnEvent) -> Result<Courier, Trouble> {
+    pub fn new(settings: &Settings, clerk: Clerk, inbox: Receiver<Parcel>) -> Result<Courier, Trouble> {
         let outcomes = crossbeam_channel::unbounded(); // bounded by the ledger
         let events = Events::default();
         let batches = producer(settings, false, &events, &outcomes.0).map_err(|error| unusable(&error))?;
         let settings = settings.clone();
-        Ok(Courier { settings, desk, inbox, on_event, events, outcomes, batches, single: None, waiting: VecDeque::new() })
+        Ok(Courier { settings, clerk, inbox, events, outcomes, batches, single: None, waiting: VecDeque::new() })
     }
 
     /// Works until the inbox is closed.
@@ -199,7 +195,7 @@ impl Courier {
         let outcomes: Vec<Outcome> = self.outcomes.1.try_iter().collect();
         for outcome in outcomes {
             match outcome {
-                Outcome::Delivered(ticket) => self.delivered(*ticket),
+                Outcome::Delivered(ticket) => self.clerk.delivered(*ticket),
                 Outcome::Failed(parcel, code) => {
                     let cause = self.fatal_cause(parcel.ticket.form).filter(|_| code == RDKafkaErrorCode::Fatal).unwrap_or(code);
                     let next = judge(cause, parcel.ticket.form);
@@ -214,24 +210,6 @@ impl Courier {
         self.producer_of(form)?.client().fatal_error().map(|(code, _)| code)
     }
 
-    /// Tells first and books afterwards, so that whoever sees nothing under way has also been told of everything.
-    fn delivered(&self, ticket: Ticket) {
-        let Ticket { topic, partition, offset, reason, bytes, .. } = ticket;
-        (self.on_event)(LetterEvent::Delivered { topic: Arc::clone(&topic), partition, offset, reason });
-        self.book(|ledger| ledger.delivered(&topic, partition, offset, bytes, Instant::now()));
-    }
-
-    fn book(&self, change: impl FnOnce(&mut Ledger)) {
-        let idle = {
-            let mut ledger = self.desk.ledger();
-            change(&mut ledger);
-            ledger.outstanding() == 0
-        };
-        if idle {
-            self.desk.emptied.notify_all();
-        }
-    }
-
     fn carry_on(&mut self, parcel: Parcel, code: RDKafkaErrorCode, next: Next) {
         match next {
             Next::Reshape(form) => {
@@ -239,7 +217,7 @@ impl Courier {
                 self.waiting.push_front((due, parcel.reshaped(form)));
             }
             Next::Wait => {
-                self.desk.ledger().delayed(self.events.last_error().unwrap_or_else(|| code.to_string()));
+                self.clerk.delayed(self.events.last_error().unwrap_or_else(|| code.to_string()));
                 self.wait(parcel);
             }
             Next::GiveUp(label) => self.give_up(*parcel.ticket, code, label),
@@ -251,14 +229,13 @@ impl Courier {
     }
 
     fn give_up(&self, ticket: Ticket, code: RDKafkaErrorCode, label: &'static str) {
-        let Ticket { topic, partition, offset, bytes, .. } = ticket;
+        let Ticket { topic, partition, offset, .. } = &ticket;
         let text = format!(
             "the dead letter of {topic} partition {partition} offset {offset} is refused by topic {} ({code}): let this user write to \
              the topic and mend its settings, then restart",
             self.settings.topics.dead_letters
         );
-        (self.on_event)(LetterEvent::Refused { topic: Arc::clone(&topic), partition, offset, refusal: Refusal { label, text } });
-        self.book(|ledger| ledger.refused(&topic, partition, offset, bytes));
+        self.clerk.refused(ticket, Refusal { label, text });
     }
 
     /// Sends again what waited long enough.

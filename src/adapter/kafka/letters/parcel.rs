@@ -6,7 +6,9 @@ use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Header, Message, OwnedH
 use sha2::{Digest, Sha256};
 
 use super::Letter;
-use crate::adapter::kafka::describe::header_bytes;
+use super::dead_letter::DeadLetter;
+use super::origin::{ORIGIN_HEADER, Origin};
+use crate::adapter::kafka::describe::{self, header_bytes};
 use crate::domain::facts::Reason;
 
 /// Longest detail in a header, in characters.
@@ -72,13 +74,14 @@ impl Parcel {
     /// Copies a letter, with its headers added.
     pub fn pack(letter: &Letter<'_>, bytes: u64) -> Parcel {
         let detail: String = letter.detail.chars().take(DETAIL).collect();
-        let headers = letter.headers.map_or_else(OwnedHeaders::new, BorrowedHeaders::detach);
+        let headers = own_headers(letter);
         let headers = add(headers, header::REASON, Some(letter.reason.as_str()));
         let headers = add(headers, header::DETAIL, Some(&detail));
-        let headers = add(headers, header::TOPIC, Some(letter.topic));
-        let headers = add(headers, header::TOPIC_ID, letter.topic_id);
-        let headers = add(headers, header::PARTITION, Some(&letter.partition.to_string()));
-        let headers = add(headers, header::OFFSET, Some(&letter.offset.to_string()));
+        let (topic, topic_id, partition, offset) = identity(letter);
+        let headers = add(headers, header::TOPIC, Some(topic));
+        let headers = add(headers, header::TOPIC_ID, topic_id);
+        let headers = add(headers, header::PARTITION, Some(&partition.to_string()));
+        let headers = add(headers, header::OFFSET, Some(&offset.to_string()));
         let headers = add(headers, header::SCHEMA_ID, letter.schema_id);
         let ticket = Ticket {
             topic: Arc::clone(letter.topic),
@@ -90,6 +93,12 @@ impl Parcel {
             form: Form::default(),
         };
         Parcel { ticket: Box::new(ticket), key: letter.key.map(<[u8]>::to_vec), value: letter.value.map(<[u8]>::to_vec), headers }
+    }
+
+    /// The letter as it will be read.
+    pub fn read(&self) -> Option<DeadLetter> {
+        let (key, value) = (self.key.as_deref(), self.value.as_deref());
+        DeadLetter::read(key, value, Some(self.headers.as_borrowed()), self.ticket.timestamp)
     }
 
     /// A letter that came back undelivered.
@@ -116,6 +125,27 @@ impl Parcel {
         self.ticket.form = form;
         self
     }
+}
+
+/// Which record the letter is of: topic, topic id, partition and offset where it was read first.
+fn identity<'l>(letter: &Letter<'l>) -> (&'l str, Option<&'l str>, i32, i64) {
+    match letter.origin {
+        Some(Origin { topic, topic_id, partition, offset }) => (topic, topic_id.as_deref(), *partition, *offset),
+        None => (letter.topic, letter.topic_id, letter.partition, letter.offset),
+    }
+}
+
+/// The headers of the record where it was read first: a retry has one more, the last one that names its origin.
+fn own_headers(letter: &Letter<'_>) -> OwnedHeaders {
+    let Some(headers) = letter.headers else { return OwnedHeaders::new() };
+    if letter.origin.is_none() {
+        return headers.detach();
+    }
+    let mut pairs: Vec<_> = describe::headers(headers).collect();
+    if let Some(last) = pairs.iter().rposition(|(name, _)| *name == ORIGIN_HEADER.as_bytes()) {
+        pairs.remove(last);
+    }
+    describe::owned_headers(pairs)
 }
 
 fn add(headers: OwnedHeaders, key: &str, value: Option<&str>) -> OwnedHeaders {
@@ -153,6 +183,7 @@ mod tests {
             value: Some(b"abc"),
             headers: headers.map(OwnedHeaders::as_borrowed),
             timestamp: Some(17),
+            origin: None,
         };
         assert!(weight(&letter) > 4_000);
         Parcel::pack(&letter, 9)
