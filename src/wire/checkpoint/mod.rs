@@ -2,8 +2,26 @@
 //!
 //! A checkpoint is a manifest and the pieces it names. A *piece* holds sections (accounts, remembered ids, texts, rejected
 //! offsets); the manifest names, in order, the pieces of a base and of all deltas since, with length and checksum, and holds what is
-//! small. Both begin with a magic and a format version and end with a checksum over everything before it, so a flipped bit, a
-//! truncation and a foreign file are found before any field is believed.
+//! small. All pieces of a manifest have its identity, so an image whose identity differs from the one before it is a base.
+//!
+//! Both begin with a magic and a format version and end with a checksum over everything before it ([`envelope`]), so a flipped
+//! bit, a truncation and a foreign file are found before any field is believed. The format is written down where its parts are:
+//! [`bytes`], [`envelope`], [`identity`], [`manifest`], [`piece`], [`section`], [`account`], [`name`].
+
+pub mod account;
+pub mod bytes;
+pub mod damage;
+pub mod envelope;
+pub mod identity;
+pub mod manifest;
+pub mod name;
+pub mod piece;
+pub mod section;
+
+pub use damage::Damage;
+pub use name::{Name, PieceName, parse_name, parse_piece_name, piece_name};
+pub use piece::{Piece, PieceWriter, read_piece};
+pub use section::SectionRef;
 
 use crate::domain::calendar::Instant;
 use crate::domain::facts::FactKind;

@@ -8,6 +8,7 @@
 pub mod avro;
 pub mod http;
 pub mod kafka;
+pub mod memory;
 pub mod parts;
 pub mod program;
 pub mod prometheus;

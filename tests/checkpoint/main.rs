@@ -1,0 +1,16 @@
+//! Checkpoints on disk: what is written is read, what is damaged is refused, at bounded cost, and version 1 stays readable.
+//!
+//! `BLESS=1 cargo test --test checkpoint` writes the golden files anew, which is right only before a version is released.
+
+mod crafted;
+mod damage;
+mod fixture;
+mod golden;
+mod memory;
+mod round_trips;
+mod values;
+
+use upswell_testkit::memory::Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
