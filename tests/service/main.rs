@@ -5,6 +5,7 @@ mod damage;
 mod program;
 mod refusal;
 mod registry;
+mod restart;
 mod world;
 
 use avro::{Subscription, Usage};
