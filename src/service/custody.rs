@@ -51,14 +51,14 @@ impl<F: Feed> Custody<F> {
         true
     }
 
-    /// Parks a partition. `released` is dropped when its last image is there, or at the deadline.
+    /// Parks a partition. `released` is dropped when its last image is there; at the deadline it is sent something first.
     pub fn release(&mut self, partition: i32, released: Sender<()>, deadline: Moment, now: Instant) {
         if let Some(stay) = self.stays.get_mut(&partition) {
             stay.park(released, deadline, now);
         }
     }
 
-    /// Parks all.
+    /// Parks all, likewise.
     pub fn drain(&mut self, drained: Sender<()>, deadline: Moment, now: Instant) {
         self.stays.values_mut().for_each(|stay| stay.park(drained.clone(), deadline, now));
     }
@@ -118,9 +118,12 @@ impl<F: Feed> Stay<F> {
         let Partition { board, ledger, keeper, .. } = &mut self.partition;
         let more = keeper.step(ledger, board, until, now);
         let settled = !keeper.is_saving() && (keeper.is_current(ledger) || board.stopped().is_some());
-        let over = |(_, deadline): &(Sender<()>, Moment)| Moment::now() >= *deadline;
-        if settled || self.waiting.as_ref().is_some_and(over) {
-            self.waiting = None;
+        let over = |(_, deadline): &mut (Sender<()>, Moment)| settled || Moment::now() >= *deadline;
+        if let Some((waiting, _)) = self.waiting.take_if(over)
+            && !settled
+        {
+            // Nobody listens when whoever waited has given up as well.
+            let _ = waiting.try_send(());
         }
         more
     }

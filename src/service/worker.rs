@@ -31,7 +31,8 @@ pub enum Command {
     Own(Box<Partition<Source>>),
     /// One is ours again whose state is still here.
     Resume { board: Arc<Board>, sources: Vec<Source> },
-    /// It no longer is: take in no more and take its image; drop the sender when it is there, or at the deadline.
+    /// It no longer is: take in no more and take its image; drop the sender when it is there, and send something
+    /// first if it is not at the deadline.
     Release { partition: i32, released: Sender<()>, deadline: Moment },
     /// Its state is of no use any more.
     Forget(i32),
@@ -41,7 +42,8 @@ pub enum Command {
     CanServe { plan: Arc<Plan>, answer: Sender<Result<(), String>> },
     /// Take it over.
     Reconfigure(Arc<Plan>),
-    /// Take in nothing more, and take the last images; drop the sender when they are there, or at the deadline.
+    /// Take in nothing more, and take the last images; drop the sender when they are there, and send something first for each
+    /// that is not at the deadline.
     Drain { drained: Sender<()>, deadline: Moment },
 }
 
