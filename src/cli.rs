@@ -3,7 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure at run time, 2 usage,
 //! 78 configuration.
 
-use crate::command::{Failure, check, demo, generate, no_color, replay, run, say, schema};
+use crate::command::{Failure, check, dead_letters, demo, generate, no_color, replay, run, say, schema};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -45,6 +45,8 @@ enum Command {
     /// Validate a configuration and print it as it takes effect, secrets hidden
     #[command(after_help = check::EXAMPLES)]
     Check(check::Args),
+    /// List rejected records, or put them back to be judged again
+    DeadLetters(dead_letters::Args),
     /// Print the Avro schemas that events are read with
     Schema(schema::Args),
 }
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::execute(args),
         Command::Generate(args) => generate::execute(args),
         Command::Check(args) => check::execute(args),
+        Command::DeadLetters(args) => dead_letters::execute(args),
         Command::Schema(args) => schema::execute(args),
     };
     match result {

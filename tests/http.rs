@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 use upswell::adapter::http::{self, Reload, State};
 use upswell::domain::calendar::Instant;
-use upswell::domain::facts::{FactKind, Reason};
+use upswell::domain::facts::{FactKind, Reason, TopicKind};
 use upswell::engine::report::Report;
 use upswell::wire::published::{Published, View};
 use upswell::wire::readiness::{Phase, Readiness};
@@ -140,10 +140,15 @@ fn raw(server: &Server, request: &str) -> Vec<u8> {
 fn readiness_says_what_is_waited_for() {
     let server = Server::start(None);
     server.telemetry.partitions.set_lag(FactKind::Usage, 0, 12);
-    server.published.set_readiness(Readiness::new(Phase::CatchingUp, "12 records are left."));
-    let waiting = server.get("/-/ready");
-    assert_eq!(waiting.status, 503);
-    assert_eq!((&waiting.json()["phase"], &waiting.json()["lag"]["records"]), (&"catching_up".into(), &12.into()));
+    server.telemetry.partitions.set_lag(TopicKind::Retries, 0, 3);
+    for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::Live) {
+        server.published.set_readiness(Readiness::new(phase, "15 records are left."));
+        let waiting = server.get("/-/ready");
+        assert_eq!(waiting.status, 503, "{phase:?}");
+        assert_eq!((&waiting.json()["phase"], &waiting.json()["lag"]["records"]), (&phase.as_str().into(), &15.into()));
+    }
+    let lag = &server.get("/-/ready").json()["lag"]["partitions"][1];
+    assert_eq!((&lag["topic"], &lag["records"]), (&"retries".into(), &3.into()));
     server.published.set_readiness(Readiness::new(Phase::Live, "All partitions have caught up."));
     let ready = server.get("/-/ready");
     assert_eq!((ready.status, ready.json()["ready"].as_bool()), (200, Some(true)));

@@ -5,6 +5,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 use upswell::adapter::http::{self, State};
 use upswell::domain::calendar::Instant;
 use upswell::domain::rates::{Customers, Money, Sums};
@@ -43,6 +44,8 @@ fn service(runtime: &tokio::runtime::Runtime) -> SocketAddr {
     let published = Arc::new(Published::new());
     published.publish(view());
     let telemetry = Arc::new(Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries"));
+    telemetry.checkpoint_duration.observe(Duration::from_millis(1_500));
+    telemetry.checkpoint_duration.observe(Duration::from_mins(10));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     listener.set_nonblocking(true).expect("a socket can be set non-blocking");
@@ -67,11 +70,20 @@ fn both_formats_arrive_whole() {
             ("upswell_reporting_currency_info", 1.0, None),
             ("upswell_build_info", 1.0, None),
             ("upswell_rebalances_total", 0.0, None),
+            ("upswell_checkpoint_duration_seconds_bucket{le=~'1|1.0'}", 0.0, None),
+            ("upswell_checkpoint_duration_seconds_bucket{le='2.5'}", 1.0, None),
+            ("upswell_checkpoint_duration_seconds_bucket{le='+Inf'}", 2.0, None),
+            ("upswell_checkpoint_duration_seconds_count", 2.0, None),
+            ("upswell_checkpoint_duration_seconds_sum", 601.5, None),
             ("process_cpu_seconds_total", f64::NAN, None),
         ] {
             let (found, labels) = wait::until(metric, || prometheus.series(metric));
             assert!(value.is_nan() || found == value, "{metric}, OpenMetrics {openmetrics}: {found}");
             assert_eq!(labels["segment"].as_str(), segment, "{metric}, OpenMetrics {openmetrics}");
         }
+        let metadata = wait::until("metadata", || {
+            Some(prometheus.metadata("upswell_checkpoint_duration_seconds")).filter(|known| known.is_object())
+        });
+        assert_eq!(metadata["type"].as_str(), Some("histogram"), "OpenMetrics {openmetrics}");
     }
 }

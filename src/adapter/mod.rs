@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod http;
 pub mod kafka;
+pub mod machine;
 pub mod registry;
 pub mod store;

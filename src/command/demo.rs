@@ -3,6 +3,7 @@
 
 use super::{Failure, generate, print, run, say};
 use crate::adapter::clock::Clock;
+use crate::adapter::store::Store;
 use crate::config::{self, Config, Purpose};
 use crate::demo::broker::Broker;
 use crate::demo::exchange;
@@ -68,7 +69,8 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let mut playback = prepare(args, present, &broker, topics)?;
     let clock = Clock::simulated(midnight(present), speed(args, &playback));
     let config = Config::parse(&configuration(args, &broker, &registry), "the demo", &[], Purpose::Service)?;
-    let running = Service::start(service::Settings { tick: TICK, ..run::settings(&config, None) }, clock);
+    let store = Store::open(&config.checkpoint.settings()).map_err(anyhow::Error::from).context("open the demo's checkpoints")?;
+    let running = Service::start(service::Settings { tick: TICK, ..run::settings(&config, store, None) }, clock);
     let running = running.map_err(anyhow::Error::from).context("start the service (its address is --listen)")?;
     let address = running.local_addr();
     print(&format!("Open http://{address}/metrics and http://{address}/api/v1/report; Ctrl-C ends the demo.\n"))?;
@@ -108,7 +110,7 @@ fn speed(args: &Args, playback: &Playback) -> u32 {
 
 fn configuration(args: &Args, broker: &Broker, registry: &Registry) -> String {
     format!(
-        "kafka: {{ brokers: {}, group_id: upswell-demo }}\nschema_registry: {{ url: {} }}\nhttp: {{ listen: {} }}\n{}",
+        "kafka: {{ brokers: {}, group_id: upswell-demo }}\nschema_registry: {{ url: {} }}\ncheckpoint: {{ url: \"memory:///\" }}\nhttp: {{ listen: {} }}\n{}",
         json!(broker.servers()),
         json!(registry.url()),
         json!(args.listen),
@@ -133,7 +135,8 @@ fn play(playback: &mut Playback, handle: &Handle, clock: Clock, told: &Receiver<
 }
 
 fn positions(handle: &Handle) -> Vec<Position> {
-    handle.consumed_positions().into_iter().map(|((kind, partition), next)| (kind, partition, next)).collect()
+    let positions = handle.consumed_positions().into_iter();
+    positions.filter_map(|((topic, partition), next)| Some((topic.fact_kind()?, partition, next))).collect()
 }
 
 /// Waits for the service's end on a thread of its own, and tells the player when it has come.

@@ -2,6 +2,7 @@
 //! that survives a reader who has seen enough.
 
 pub mod check;
+pub mod dead_letters;
 pub mod demo;
 pub mod generate;
 pub mod replay;

@@ -6,6 +6,8 @@
 use super::Failure;
 use crate::adapter::clock::Clock;
 use crate::adapter::http::Reload;
+use crate::adapter::store::Store;
+use crate::adapter::{machine, store};
 use crate::config::{Config, Loaded, Purpose};
 use crate::domain::window::Window;
 use crate::service::{self, Handle, Service};
@@ -26,6 +28,9 @@ pub struct Args {
     /// Configuration file (YAML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Start over from the topics' beginning, whatever checkpoints there are
+    #[arg(long)]
+    rebuild: bool,
 }
 
 /// Runs the service until a signal ends it.
@@ -36,7 +41,9 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let config = load(&args.config)?;
     let (requests, reloads) = mpsc::channel(1);
     let reload = config.http.enable_reload.then_some(requests);
-    let running = Service::start(settings(&config, reload), Clock::wall())?;
+    let store = Store::open(&config.checkpoint.settings()).map_err(unusable)?;
+    let settings = service::Settings { rebuild: args.rebuild, ..settings(&config, store, reload) };
+    let running = Service::start(settings, Clock::wall())?;
     tracing::info!(address = %running.local_addr(), "listening");
     let steering = Steering { file: args.config.clone(), config, handle: running.handle(), reloads };
     steering.start()?;
@@ -53,7 +60,7 @@ impl From<service::Failure> for Failure {
 }
 
 /// What the service is told of a configuration.
-pub fn settings(config: &Config, reload: Option<mpsc::Sender<Reload>>) -> service::Settings {
+pub fn settings(config: &Config, store: Store, reload: Option<mpsc::Sender<Reload>>) -> service::Settings {
     service::Settings {
         kafka: config.kafka.settings(),
         registry: config.schema_registry.settings(),
@@ -63,9 +70,18 @@ pub fn settings(config: &Config, reload: Option<mpsc::Sender<Reload>>) -> servic
         listen: config.http.listen.clone(),
         reload,
         workers: service::Settings::default_workers(),
+        store,
+        checkpoint_interval: Duration::from_millis(u64::try_from(config.checkpoint.interval.0).unwrap_or(u64::MAX)),
+        rebuild: false,
+        memory_limit: config.memory.bytes(machine::memory()),
         tick: service::Settings::TICK,
         fetch_bytes: service::Settings::FETCH_BYTES,
     }
+}
+
+/// A place of checkpoints that cannot be opened has to be corrected.
+fn unusable(error: store::Error) -> Failure {
+    Failure::Configuration(error.to_string())
 }
 
 fn segment_windows(config: &Config) -> Arc<[String]> {

@@ -89,6 +89,16 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Bytes, of so many there are; `None` for a share of nobody knows how many.
+    pub fn bytes(self, available: Option<u64>) -> Option<u64> {
+        match self {
+            Memory::Share(percent) => available.map(|bytes| bytes / 100 * u64::from(percent)),
+            Memory::Bytes(bytes) => Some(bytes),
+        }
+    }
+}
+
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,24 +3,30 @@
 //! One worker and the watch write, everybody reads. A board belongs to one assignment: a partition that comes back has a new
 //! one, so an answer that was asked for an earlier assignment cannot be taken for the present one.
 
-use crate::domain::facts::FactKind;
+use crate::domain::calendar::Instant;
+use crate::domain::facts::TopicKind;
 use crate::wire::telemetry::StopReason;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
-use std::sync::{Mutex, OnceLock, PoisonError};
-
-/// Both kinds, in the order of everything that is kept per topic.
-pub const KINDS: [FactKind; 2] = [FactKind::Subscription, FactKind::Usage];
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// Not known yet.
 const UNKNOWN: i64 = -1;
 
-/// The shared status of one assigned partition of both topics.
+/// The shared status of one assigned partition of all topics.
 #[derive(Debug)]
 pub struct Board {
     pub partition: i32,
-    lanes: [LaneBoard; 2],
+    /// By topic; retries only where there is such a topic.
+    lanes: Vec<LaneBoard>,
+    begun: AtomicBool,
+    given_up: Mutex<bool>,
+    gone: Condvar,
     caught_up: AtomicBool,
     live: AtomicBool,
+    incomplete: AtomicBool,
+    saved_at: AtomicI64,
+    generation: AtomicU32,
     stopped: OnceLock<Stopped>,
     stall: Mutex<Option<Stall>>,
 }
@@ -30,22 +36,16 @@ pub struct Board {
 struct LaneBoard {
     next: AtomicI64,
     safe: AtomicI64,
-    start: AtomicI64,
     target: AtomicI64,
     end: AtomicI64,
+    /// How often an end was seen.
+    looks: AtomicI64,
 }
 
 impl Default for LaneBoard {
     fn default() -> Self {
-        let [next, safe, start, target, end] = [UNKNOWN; 5].map(AtomicI64::new);
-        LaneBoard { next, safe, start, target, end }
-    }
-}
-
-impl LaneBoard {
-    /// Where reading stands; before the first record, where the log began at assignment.
-    fn reached(&self) -> i64 {
-        self.next.load(SeqCst).max(self.start.load(SeqCst)).max(0)
+        let [next, safe, target, end] = [UNKNOWN; 4].map(AtomicI64::new);
+        LaneBoard { next, safe, target, end, looks: AtomicI64::new(0) }
     }
 }
 
@@ -66,67 +66,149 @@ pub enum Stall {
     DeadLetters(String),
     /// The Kafka client is in trouble with the partition.
     Broker(String),
+    /// The store of checkpoints cannot be read.
+    Checkpoints(String),
+    /// The limit of memory is reached.
+    Memory(String),
+}
+
+impl Stall {
+    /// What is waited for.
+    pub fn sentence(&self) -> &str {
+        match self {
+            Stall::Registry(sentence)
+            | Stall::DeadLetters(sentence)
+            | Stall::Broker(sentence)
+            | Stall::Checkpoints(sentence)
+            | Stall::Memory(sentence) => sentence,
+        }
+    }
 }
 
 impl Board {
-    pub fn new(partition: i32) -> Board {
-        let [lane, other] = [(); 2].map(|()| LaneBoard::default());
+    /// `topics` is how many there are: 3 with retries, 2 without.
+    pub fn new(partition: i32, topics: usize) -> Board {
         Board {
             partition,
-            lanes: [lane, other],
+            lanes: (0..topics).map(|_| LaneBoard::default()).collect(),
+            begun: AtomicBool::new(false),
+            given_up: Mutex::new(false),
+            gone: Condvar::new(),
             caught_up: AtomicBool::new(false),
             live: AtomicBool::new(false),
+            incomplete: AtomicBool::new(false),
+            saved_at: AtomicI64::new(UNKNOWN),
+            generation: AtomicU32::new(0),
             stopped: OnceLock::new(),
             stall: Mutex::new(None),
         }
     }
 
-    /// The offset after the last record applied, rejected or passed over.
-    pub fn next(&self, kind: FactKind) -> Option<i64> {
-        known(&self.lanes[kind as usize].next)
+    /// The topics there are.
+    pub fn topics(&self) -> &'static [TopicKind] {
+        &TopicKind::ALL[..self.lanes.len()]
+    }
+
+    /// The offset after the last record applied, rejected or passed over; unknown until the state is restored.
+    pub fn next(&self, topic: TopicKind) -> Option<i64> {
+        known(&self.lanes[topic as usize].next)
     }
 
     /// The greatest offset that may be recorded: not past a record whose letter is not acknowledged.
-    pub fn safe(&self, kind: FactKind) -> Option<i64> {
-        known(&self.lanes[kind as usize].safe)
+    pub fn safe(&self, topic: TopicKind) -> Option<i64> {
+        known(&self.lanes[topic as usize].safe)
     }
 
-    pub fn set_position(&self, kind: FactKind, next: i64, safe: i64) {
-        let lane = &self.lanes[kind as usize];
+    pub fn set_position(&self, topic: TopicKind, next: i64, safe: i64) {
+        let lane = &self.lanes[topic as usize];
         lane.next.store(next, SeqCst);
         lane.safe.store(safe, SeqCst);
     }
 
-    /// Where the log began at assignment, which is where reading begins.
-    pub fn saw_start(&self, kind: FactKind, start: i64) {
-        self.lanes[kind as usize].start.store(start, SeqCst);
-    }
-
-    /// Whether the start of both logs and an end of both are known.
-    pub fn knows_bounds(&self) -> bool {
-        self.lanes.iter().all(|lane| known(&lane.start).is_some() && known(&lane.end).is_some())
+    /// The sum of the next offsets, which orders images of one partition.
+    pub fn progress(&self) -> i64 {
+        self.lanes.iter().filter_map(|lane| known(&lane.next)).sum()
     }
 
     /// The end of the readable log as of now. The first one is what the partition has to reach to have caught up.
-    pub fn saw_end(&self, kind: FactKind, end: i64) {
-        let lane = &self.lanes[kind as usize];
+    pub fn saw_end(&self, topic: TopicKind, end: i64) {
+        let lane = &self.lanes[topic as usize];
         lane.end.store(end, SeqCst);
+        lane.looks.fetch_add(1, SeqCst);
         let _ = lane.target.compare_exchange(UNKNOWN, end, SeqCst, SeqCst);
     }
 
-    /// Records of a topic that are in the log and not applied, control and aborted records included.
-    pub fn lag(&self, kind: FactKind) -> Option<u64> {
-        let lane = &self.lanes[kind as usize];
-        Some(u64::try_from(known(&lane.end)? - lane.reached()).unwrap_or(0))
+    /// The end of the readable log as seen last, and how often it was looked at.
+    pub fn end(&self, topic: TopicKind) -> (Option<i64>, i64) {
+        let lane = &self.lanes[topic as usize];
+        (known(&lane.end), lane.looks.load(SeqCst))
     }
 
-    /// Whether both topics have once reached the end seen at assignment. Never taken back.
+    /// Records of a topic that are in the log and not applied, control and aborted records included.
+    pub fn lag(&self, topic: TopicKind) -> Option<u64> {
+        let lane = &self.lanes[topic as usize];
+        Some(u64::try_from(known(&lane.end)? - known(&lane.next)?).unwrap_or(0))
+    }
+
+    /// Whether all topics have once reached the end seen at assignment. Never taken back.
     pub fn check_caught_up(&self) -> bool {
-        let reached = |lane: &LaneBoard| known(&lane.target).is_some_and(|target| lane.reached() >= target);
+        let reached = |lane: &LaneBoard| known(&lane.target).zip(known(&lane.next)).is_some_and(|(target, next)| next >= target);
         if !self.caught_up.load(SeqCst) && self.lanes.iter().all(reached) {
             self.caught_up.store(true, SeqCst);
         }
         self.caught_up.load(SeqCst)
+    }
+
+    /// The state is there, and reading has begun.
+    pub fn begin(&self) {
+        self.begun.store(true, SeqCst);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(SeqCst)
+    }
+
+    /// The partition is no longer ours: whatever is under way for this assignment is of no use.
+    pub fn give_up(&self) {
+        *self.given_up.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.gone.notify_all();
+    }
+
+    pub fn is_given_up(&self) -> bool {
+        *self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, unless the partition is given up.
+    pub fn wait(&self, pause: Duration) {
+        let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.gone.wait_timeout_while(given_up, pause, |given_up| !*given_up);
+    }
+
+    /// How often the state was begun anew from the log.
+    pub fn generation(&self) -> u32 {
+        self.generation.load(SeqCst)
+    }
+
+    pub fn set_generation(&self, generation: u32) {
+        self.generation.store(generation, SeqCst);
+    }
+
+    /// The state misses what was deleted before it was read, as accepted.
+    pub fn set_incomplete(&self) {
+        self.incomplete.store(true, SeqCst);
+    }
+
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete.load(SeqCst)
+    }
+
+    /// When the state was last known to be in the store as it was.
+    pub fn saved_at(&self) -> Option<Instant> {
+        known(&self.saved_at).map(Instant)
+    }
+
+    pub fn set_saved_at(&self, at: Instant) {
+        self.saved_at.store(at.0, SeqCst);
     }
 
     /// Whether the partition's totals are kept and counted.
@@ -172,44 +254,47 @@ fn known(offset: &AtomicI64) -> Option<i64> {
 mod tests {
     use super::*;
 
-    const SUBSCRIPTION: FactKind = FactKind::Subscription;
-    const USAGE: FactKind = FactKind::Usage;
+    use TopicKind::{Retries, Subscriptions, Usage};
 
     #[test]
-    fn caught_up_is_the_first_end_of_both_topics_and_stays() {
-        let board = Board::new(3);
-        board.set_position(SUBSCRIPTION, 10, 10);
+    fn caught_up_is_the_first_end_of_all_topics_and_stays() {
+        let board = Board::new(3, 2);
+        board.set_position(Subscriptions, 10, 10);
         assert!(!board.check_caught_up(), "no end is known");
-        board.saw_end(SUBSCRIPTION, 10);
+        board.saw_end(Subscriptions, 10);
         assert!(!board.check_caught_up(), "the other end is not known");
-        board.saw_end(USAGE, 5);
+        board.saw_end(Usage, 5);
         assert!(!board.check_caught_up(), "usage has not been read");
-        board.saw_end(USAGE, 900);
-        board.set_position(USAGE, 4, 4);
+        board.saw_end(Usage, 900);
+        board.set_position(Usage, 4, 4);
         assert!(!board.check_caught_up());
-        board.set_position(USAGE, 5, 5);
+        board.set_position(Usage, 5, 5);
         assert!(board.check_caught_up(), "the first end counts");
-        assert_eq!((board.lag(SUBSCRIPTION), board.lag(USAGE)), (Some(0), Some(895)));
-        board.saw_end(SUBSCRIPTION, 1_000);
+        assert_eq!((board.lag(Subscriptions), board.lag(Usage), board.progress()), (Some(0), Some(895), 15));
+        assert_eq!(board.end(Usage), (Some(900), 2));
+        board.saw_end(Subscriptions, 1_000);
         assert!(board.check_caught_up());
     }
 
     #[test]
-    fn empty_logs_are_caught_up_without_a_record_even_if_they_begin_late() {
-        let board = Board::new(0);
-        for kind in KINDS {
-            assert_eq!((board.next(kind), board.safe(kind), board.lag(kind)), (None, None, None));
-            assert!(!board.knows_bounds());
-            board.saw_start(kind, 70);
-            board.saw_end(kind, 70);
+    fn an_empty_log_is_caught_up_once_the_state_is_there_and_retries_count_too() {
+        let board = Board::new(0, 3);
+        for topic in [Subscriptions, Usage] {
+            assert_eq!((board.next(topic), board.safe(topic), board.lag(topic)), (None, None, None));
+            board.saw_end(topic, 70);
+            assert!(!board.check_caught_up(), "not restored");
+            board.set_position(topic, 70, 70);
         }
-        assert!(board.check_caught_up() && board.knows_bounds());
-        assert_eq!(board.lag(USAGE), Some(0));
+        assert!(!board.check_caught_up(), "retries have not been looked at");
+        board.saw_end(Retries, 0);
+        board.set_position(Retries, 0, 0);
+        assert!(board.check_caught_up());
+        assert_eq!(board.lag(Usage), Some(0));
     }
 
     #[test]
     fn the_first_stop_stays_and_a_stall_passes() {
-        let board = Board::new(0);
+        let board = Board::new(0, 2);
         board.stop(StopReason::LogTruncated, "first".into());
         board.stop(StopReason::MisplacedCustomer, "second".into());
         assert_eq!(board.stopped(), Some(&Stopped { reason: StopReason::LogTruncated, detail: "first".into() }));

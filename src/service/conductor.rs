@@ -4,20 +4,25 @@
 //! date, and begins the end. It waits for nobody: whatever takes long happens on a thread of its own and comes back as an event.
 //! So a revocation is acted on at once, even while a new civil day is being worked in.
 
+use super::archivist::Archivists;
 use super::assignment::Assignment;
-use super::board::{Board, KINDS};
+use super::beginning::{Beginning, State as Begun};
+use super::board::Board;
 use super::crew::Crew;
-use super::intake::{Inlet, Partition};
-use super::placement::Misplaced;
+use super::keeper::Keeper;
+use super::ledger::{Ledger, TopicName};
+use super::memory::Guard;
+use super::parking::Parking;
+use super::partition::Partition;
+use super::placement::{Evidence, Misplaced};
 use super::readiness::{Standing, assess};
+use super::restorer::{Request, Restored};
 use super::rounds::Rounds;
-use super::shards::Shards;
 use super::watch::{Finding, grown};
 use super::{Control, Failure, Shared};
-use crate::adapter::kafka::Topics;
-use crate::adapter::kafka::consumer::{Group, GroupEvent, Place, Source};
+use crate::adapter::kafka::consumer::{Group, GroupEvent, Place, Revocation, Source};
 use crate::adapter::kafka::letters::Letters;
-use crate::domain::facts::FactKind;
+use crate::domain::facts::TopicKind;
 use crate::wire::readiness::{Phase, Readiness};
 use crate::wire::telemetry::StopReason;
 use crossbeam_channel::{Receiver, Sender, select, tick};
@@ -30,30 +35,37 @@ const COMMIT_EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long the client's last trouble is worth telling: it repeats itself while it lasts.
 const FRESH: Duration = Duration::from_secs(15);
-/// How long letters on their way are waited for at the end.
-const LETTERS_DEADLINE: Duration = Duration::from_secs(8);
-/// How long the workers have to let go at the end.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the last letters and images are waited for at the end.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(15);
+/// How long the last image of a partition that moves is waited for, while the group waits for us.
+const MOVE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the brokers have to confirm that we left.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(6);
 /// How long a reload waits for the workers.
 const RELOAD_DEADLINE: Duration = Duration::from_secs(10);
 
+/// Said when the process ends without its last images.
+const UNFINISHED: &str =
+    "the last checkpoint was not completed in time; the next start goes on from the one before, and nothing is lost";
+
 /// Everything that runs once the cluster has been found in order.
 pub struct Conductor {
     pub shared: Shared,
-    pub topics: Topics,
+    /// As many as there are: retries last.
+    pub topics: Arc<[TopicName]>,
     pub crew: Crew,
-    pub shards: Shards,
     pub group: Group,
     pub rounds: Rounds,
     pub letters: Arc<Letters>,
-    /// In the order of [`KINDS`].
-    pub topic_ids: [Option<Arc<str>>; 2],
+    pub archivists: Archivists,
     pub assignment: Assignment<Source>,
+    pub parking: Parking,
+    pub memory: Guard,
     pub state: State,
     /// Where the watch takes its requests.
     pub watch: Sender<Vec<Arc<Board>>>,
+    /// Where partitions are given that have to begin.
+    pub restorers: Sender<Request>,
     pub events: Events,
 }
 
@@ -63,6 +75,7 @@ pub struct Events {
     pub group: Receiver<GroupEvent>,
     pub findings: Receiver<Finding>,
     pub misplaced: Receiver<(i32, Misplaced)>,
+    pub restored: Receiver<Restored>,
 }
 
 /// What the conductor remembers from one event to the next.
@@ -101,8 +114,8 @@ impl Conductor {
                 Err(failure) => break Err(failure),
             }
         };
-        self.end();
-        result
+        let complete = self.end();
+        result.and_then(|()| if complete { Ok(()) } else { Err(Failure::Runtime(UNFINISHED.to_owned())) })
     }
 
     fn step(&mut self, beat: &Receiver<Moment>) -> Step {
@@ -113,6 +126,10 @@ impl Conductor {
             recv(self.events.findings) -> finding => if let Ok(finding) = finding { self.act_on(finding) },
             recv(self.events.misplaced) -> found => if let Ok((partition, misplaced)) = found {
                 self.halt(StopReason::MisplacedCustomer, misplaced.sentence(partition));
+            },
+            recv(self.events.restored) -> restored => if let Ok(restored) = restored {
+                self.take_up(restored);
+                self.show();
             },
             recv(answers) -> answer => if let Ok(answer) = answer {
                 self.rounds.take(answer, &self.assignment, &self.shared.published, &self.shared.telemetry);
@@ -129,18 +146,15 @@ impl Conductor {
             Control::Failed(failure) => return Err(failure),
             Control::Reload { plan, segment_windows, reply } => {
                 let deadline = Moment::now() + RELOAD_DEADLINE;
-                let outcome = match self.crew.can_serve(&plan, deadline) {
-                    None => Err("the workers were too busy to take over a configuration; try again".to_owned()),
-                    Some(false) => {
-                        Err("the new windows need usage days that are no longer kept; restart to read them again".to_owned())
-                    }
-                    Some(true) => {
-                        self.crew.reconfigure(&plan);
-                        self.shards.plan = plan.clone();
-                        (self.rounds.plan, self.rounds.segment_windows) = (plan, segment_windows);
-                        Ok(())
-                    }
+                let restoring = self.assignment.boards().iter().any(|board| !board.has_begun() && board.stopped().is_none());
+                let outcome = match restoring {
+                    true => Err("partitions are being restored; try again".to_owned()),
+                    false => self.crew.can_serve(&plan, deadline),
                 };
+                if outcome.is_ok() {
+                    self.crew.reconfigure(&plan);
+                    (self.rounds.plan, self.rounds.segment_windows) = (plan, segment_windows);
+                }
                 // Whoever asked may have gone.
                 let _ = reply.send(outcome);
             }
@@ -151,7 +165,7 @@ impl Conductor {
     fn regroup(&mut self, event: GroupEvent) -> Result<(), Failure> {
         match event {
             GroupEvent::Assigned(sources) => self.assign(sources),
-            GroupEvent::Revoked { places, rejoining, released } => self.revoke(&places, rejoining, &released),
+            GroupEvent::Revoked { places, why, released } => self.revoke(&places, why, &released),
             GroupEvent::Troubled(trouble) => {
                 if self.state.trouble.as_ref().is_none_or(|(_, known)| *known != trouble) {
                     tracing::warn!("the Kafka client is in trouble and goes on trying: {trouble}");
@@ -171,58 +185,98 @@ impl Conductor {
             if usize::try_from(source.partition).is_ok_and(|partition| partition >= self.rounds.partitions) {
                 self.halt(StopReason::PartitionCountChanged, grown(&source.topic, self.rounds.partitions));
             }
-            if let Some(kind) = self.topics.kind(&source.topic) {
-                self.assignment.assign(kind, source.partition, source);
+            if let Some(topic) = self.topic(&source.topic) {
+                self.assignment.assign(topic, source.partition, source);
             }
         }
         for (board, sources) in self.assignment.begin() {
             self.begin(board, sources);
         }
+        self.assignment.settle();
+        self.rounds.gave_up(&self.assignment, &self.shared.published);
         self.reassigned();
     }
 
-    fn begin(&mut self, board: Arc<Board>, sources: [Option<Source>; 2]) {
-        let partition = board.partition;
-        let [one, other] = sources;
-        let inlets = [self.inlet(FactKind::Subscription, partition, one), self.inlet(FactKind::Usage, partition, other)];
+    /// Has a partition restored. A source that was used before is split off once more.
+    fn begin(&mut self, board: Arc<Board>, sources: Vec<Option<Source>>) {
+        let again = |topic: &TopicName| self.group.again(&topic.name, board.partition);
+        let sources: Option<Vec<Source>> =
+            sources.into_iter().zip(self.topics.iter()).map(|(source, topic)| source.or_else(|| again(topic))).collect();
         if let Some((reason, sentence)) = &self.state.halted {
             board.stop_with_all(*reason, sentence.clone());
         }
         // Without a source the client is being closed, and nothing is read any more.
-        if let [Some(one), Some(other)] = inlets {
-            let shard = self.shards.begin(self.shared.clock.now());
-            self.crew.own(Partition::new(board, shard, [one, other], &self.letters));
+        if let Some(sources) = sources {
+            let (held, plan) = (self.parking.held(board.partition), self.rounds.plan.clone());
+            // Nobody takes it only when the service is ending.
+            let _ = self.restorers.send(Request { board, sources, plan, held });
         }
     }
 
-    /// The way records of a topic's partition come in; one whose source was used before is read again from its beginning.
-    fn inlet(&self, kind: FactKind, partition: i32, source: Option<Source>) -> Option<Inlet> {
-        let topic: Arc<str> = self.topics.of(kind).into();
-        let source = source.or_else(|| self.group.again(&topic, partition))?;
-        Some(Inlet { source, topic, topic_id: self.topic_ids[kind as usize].clone() })
+    /// A partition has been restored, or could not be.
+    fn take_up(&mut self, restored: Restored) {
+        let Restored { board, sources, beginning } = restored;
+        let Some(beginning) = beginning.filter(|_| self.assignment.is_present(&board)) else { return };
+        let partition = board.partition;
+        match beginning {
+            Beginning::Held(_) => self.crew.resume(board, sources),
+            Beginning::State(state) => self.crew.own(self.partition(board, sources, *state)),
+        }
+        self.parking.left(partition);
+        self.assignment.resumed(partition);
+        self.rounds.gave_up(&self.assignment, &self.shared.published);
     }
 
-    fn revoke(&mut self, places: &[Place], rejoining: bool, released: &Sender<()>) {
+    fn partition(&self, board: Arc<Board>, sources: Vec<Source>, state: Begun) -> Partition<Source> {
+        let Begun { mut shard, positions, rejected, placement, identity, generation, newest } = state;
+        shard.observe_clock(self.shared.clock.now());
+        board.set_generation(generation);
+        let ledger = Ledger {
+            partition: board.partition,
+            shard,
+            positions,
+            rejected,
+            evidence: Arc::new(Evidence::new(placement)),
+            topics: self.topics.clone(),
+            letters: self.letters.clone(),
+        };
+        for (topic, position) in TopicKind::ALL.into_iter().zip(&positions) {
+            let newest = position.and_then(|position| position.newest_record);
+            newest.into_iter().for_each(|at| self.shared.telemetry.topic(topic).last_event.saw(at));
+        }
+        Partition::new(board, ledger, Keeper::new(self.archivists.clone(), identity, generation, newest), sources)
+    }
+
+    fn revoke(&mut self, places: &[Place], why: Revocation, released: &Sender<()>) {
         self.shared.telemetry.rebalances.add(1);
-        for (topic, partition) in places {
-            let Some(kind) = self.topics.kind(topic) else { continue };
-            if let Some(board) = self.assignment.revoke(kind, *partition) {
-                self.commit(&[board]);
-                self.crew.release(*partition, released.clone());
+        let patience = if why == Revocation::Lost { Duration::ZERO } else { MOVE_DEADLINE };
+        for (name, partition) in places {
+            let Some(topic) = self.topic(name) else { continue };
+            if let Some(board) = self.assignment.revoke(topic, *partition, why == Revocation::Rejoining) {
+                self.commit(&[board.clone()]);
+                self.crew.release(*partition, released.clone(), patience);
+                self.parking.park(board);
             }
             self.shared.telemetry.partitions.remove(*partition);
         }
-        self.state.assigned = !rejoining;
+        if why == Revocation::Lost {
+            self.assignment.lose();
+        }
+        self.state.assigned = why == Revocation::Moved;
         self.rounds.gave_up(&self.assignment, &self.shared.published);
         self.reassigned();
+    }
+
+    fn topic(&self, name: &str) -> Option<TopicKind> {
+        TopicKind::ALL.into_iter().zip(self.topics.iter()).find(|(_, topic)| *topic.name == *name).map(|(topic, _)| topic)
     }
 
     /// Tells everybody who shows or watches partitions which ones there are now.
     fn reassigned(&mut self) {
         let boards = self.assignment.boards();
         tracing::info!(partitions = ?boards.iter().map(|board| board.partition).collect::<Vec<_>>(), "partitions assigned");
-        for kind in KINDS {
-            self.shared.telemetry.topic(kind).assigned_partitions.set(self.assignment.count(kind) as u64);
+        for topic in TopicKind::ALL.into_iter().take(self.topics.len()) {
+            self.shared.telemetry.topic(topic).assigned_partitions.set(self.assignment.count(topic) as u64);
         }
         self.shared.boards.store(Arc::new(boards));
         self.state.looked = None;
@@ -231,10 +285,8 @@ impl Conductor {
 
     fn act_on(&mut self, finding: Finding) {
         match finding {
-            Finding::PartitionCountChanged(sentence) => self.halt(StopReason::PartitionCountChanged, sentence),
+            Finding::Changed(reason, sentence) => self.halt(reason, sentence),
             Finding::Gone(sentence) => self.state.gone = sentence,
-            Finding::Incomplete => self.shared.telemetry.history_incomplete.set_flag(true),
-            Finding::Truncated(board, sentence) => board.stop(StopReason::LogTruncated, sentence),
         }
         self.show();
     }
@@ -259,6 +311,12 @@ impl Conductor {
             self.state.committed = Some(Moment::now());
             self.commit(&self.assignment.boards());
         }
+        let full = self.memory.look(&self.shared.telemetry);
+        self.crew.wait_for_memory(full);
+        self.parking
+            .expired(full, |partition| self.assignment.wants(partition))
+            .into_iter()
+            .for_each(|partition| self.crew.forget(partition));
         self.show();
     }
 
@@ -270,27 +328,27 @@ impl Conductor {
         }
     }
 
-    /// Ends in order: no more records, letters out, positions noted, group left. Each step has a deadline, so that the whole takes
-    /// less than the 25 seconds an orchestrator gives it.
-    fn end(self) {
+    /// Ends in order: no more records, last letters and images out, positions noted, group left. Each step has a deadline, so that
+    /// the whole takes less than the 25 seconds an orchestrator gives it. Whether the last images are there.
+    fn end(self) -> bool {
         self.shared.published.set_readiness(Readiness::new(Phase::ShuttingDown, "The service is draining and about to exit."));
-        self.crew.halt();
-        if !self.letters.flush(LETTERS_DEADLINE) {
-            tracing::warn!("some letters were not acknowledged in time; their records are read again by the next start");
-        }
-        self.crew.drain(DRAIN_DEADLINE);
+        let complete = self.crew.drain(DRAIN_DEADLINE);
         self.commit(&self.assignment.boards());
         // Nobody answers a revocation from here on, so the group must not wait for it.
         drop((self.events, self.assignment));
         if !self.group.leave(LEAVE_DEADLINE) {
             tracing::warn!("the brokers did not confirm that this member left; the others take over by the session timeout");
         }
+        complete
     }
 
     /// Commits what may be recorded.
     fn commit(&self, boards: &[Arc<Board>]) {
-        let safe = |board: &Arc<Board>| KINDS.map(|kind| Some((self.topics.of(kind), board.partition, board.safe(kind)?)));
-        self.group.commit(boards.iter().flat_map(safe).flatten());
+        let safe = |board: &'_ Arc<Board>| {
+            let (board, topics) = (board.clone(), self.topics.iter().zip(board.topics()));
+            topics.filter_map(move |(topic, kind)| Some((&*topic.name, board.partition, board.safe(*kind)?)))
+        };
+        self.group.commit(boards.iter().flat_map(safe));
     }
 
     /// Shows readiness, lags and stops as they are now.
@@ -298,10 +356,13 @@ impl Conductor {
         let boards = self.assignment.boards();
         let partitions = &self.shared.telemetry.partitions;
         for board in &boards {
-            let lags = KINDS.into_iter().filter_map(|kind| Some((kind, board.lag(kind)?)));
-            lags.for_each(|(kind, lag)| partitions.set_lag(kind, board.partition, lag));
+            let lags = board.topics().iter().filter_map(|topic| Some((*topic, board.lag(*topic)?)));
+            lags.for_each(|(topic, lag)| partitions.set_lag(topic, board.partition, lag));
             board.stopped().iter().for_each(|stopped| partitions.stop(board.partition, stopped.reason));
         }
+        self.shared.telemetry.history_incomplete.set_flag(boards.iter().any(|board| board.is_incomplete()));
+        let oldest = boards.iter().filter_map(|board| board.saved_at()).min();
+        oldest.into_iter().for_each(|at| self.shared.telemetry.checkpoint_last_success.set(at));
         let trouble = self.state.trouble.as_ref().filter(|(at, _)| at.elapsed() < FRESH);
         let standing = Standing {
             halted: self.state.halted.as_ref().map(|(_, sentence)| sentence.as_str()),

@@ -3,22 +3,26 @@
 //! A worker that panics is a failure of the whole service: a live process with a dead worker would show figures that no longer
 //! move.
 
-use super::intake::{Partition, Surroundings};
+use super::board::Board;
+use super::custody::Custody;
+use super::ledger::Surroundings;
+use super::partition::Partition;
 use super::placement::Misplaced;
-use super::worker::{Answer, Command, Worker};
+use super::worker::{Answer, Command, Orders, Worker};
 use super::{Control, Failure};
+use crate::adapter::clock::Clock;
+use crate::adapter::kafka::consumer::Source;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use std::collections::BTreeMap;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant as Moment};
 
 /// The workers, as seen by whoever directs them.
 pub struct Crew {
     workers: Vec<Hand>,
-    halt: Arc<AtomicBool>,
+    orders: Arc<Orders>,
 }
 
 struct Hand {
@@ -27,36 +31,52 @@ struct Hand {
 }
 
 impl Crew {
-    /// Starts one worker for each of the surroundings, at least one.
+    /// Starts one worker for each of the surroundings, at least one. An image of each partition is taken every `interval`.
     ///
     /// # Errors
     /// The system has no thread to give.
     pub fn hire(
         surroundings: Vec<Surroundings>,
+        interval: Duration,
+        clock: Clock,
         misplaced: &Sender<(i32, Misplaced)>,
         control: &Sender<Control>,
     ) -> Result<Crew, Failure> {
-        let halt = Arc::new(AtomicBool::new(false));
-        let hire = |(number, around)| Hand::hire(number, around, halt.clone(), misplaced.clone(), control.clone());
+        let orders = Arc::new(Orders::default());
+        let hire = |(number, around)| {
+            let (commands, told) = unbounded();
+            let (bell, rung) = bounded(1);
+            let (orders, misplaced, custody) = (orders.clone(), misplaced.clone(), Custody::new(interval));
+            let worker = Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock };
+            super::spawn(&format!("worker-{number}"), control.clone(), move || worker.run())?;
+            Ok(Hand { commands, bell })
+        };
         let workers: Result<Vec<Hand>, Failure> = surroundings.into_iter().enumerate().map(hire).collect();
-        Ok(Crew { workers: workers?, halt })
+        Ok(Crew { workers: workers?, orders })
     }
 
     /// Hands a partition to its worker.
-    pub fn own(&self, mut partition: Partition) {
+    pub fn own(&self, mut partition: Partition<Source>) {
         let hand = self.hand(partition.board.partition);
-        let bell = hand.bell.clone();
-        let ring = move || {
-            // A full channel means that the bell is ringing already.
-            let _ = bell.try_send(());
-        };
-        partition.on_arrival(ring);
+        partition.on_arrival(hand.ring());
         hand.tell(Command::Own(Box::new(partition)));
     }
 
-    /// Ends a partition; `released` is dropped once its sources are.
-    pub fn release(&self, partition: i32, released: Sender<()>) {
-        self.hand(partition).tell(Command::Release { partition, released });
+    /// Has a partition go on whose state the worker still has.
+    pub fn resume(&self, board: Arc<Board>, mut sources: Vec<Source>) {
+        let hand = self.hand(board.partition);
+        sources.iter_mut().for_each(|source| source.on_arrival(hand.ring()));
+        hand.tell(Command::Resume { board, sources });
+    }
+
+    /// Parks a partition; `released` is dropped once its sources are and its last image is there, or after `patience`.
+    pub fn release(&self, partition: i32, released: Sender<()>, patience: Duration) {
+        self.hand(partition).tell(Command::Release { partition, released, deadline: Moment::now() + patience });
+    }
+
+    /// Drops the state of a parked partition.
+    pub fn forget(&self, partition: i32) {
+        self.hand(partition).tell(Command::Forget(partition));
     }
 
     /// Brings all shards to an instant; each worker answers once.
@@ -66,12 +86,15 @@ impl Crew {
         answers
     }
 
-    /// Whether all shards can serve a plan. `None` if the workers are too busy to say by the deadline.
-    pub fn can_serve(&self, plan: &Arc<Plan>, deadline: Moment) -> Option<bool> {
+    /// Whether all shards can serve a plan.
+    ///
+    /// # Errors
+    /// A sentence why not, or that the workers are too busy to say by the deadline.
+    pub fn can_serve(&self, plan: &Arc<Plan>, deadline: Moment) -> Result<(), String> {
         let (answer, answers) = unbounded();
         self.tell_all(|| Command::CanServe { plan: plan.clone(), answer: answer.clone() });
-        let answers: Result<Vec<bool>, _> = self.workers.iter().map(|_| answers.recv_deadline(deadline)).collect();
-        answers.ok().map(|all| all.into_iter().all(|one| one))
+        let busy = |_| "the workers were too busy to take over a configuration; try again".to_owned();
+        self.workers.iter().try_for_each(|_| answers.recv_deadline(deadline).map_err(busy)?)
     }
 
     /// Every advance from now on is for this plan.
@@ -81,17 +104,22 @@ impl Crew {
 
     /// No record is taken in from now on; the shards stay.
     pub fn halt(&self) {
-        self.halt.store(true, Relaxed);
+        self.orders.halt.store(true, Relaxed);
     }
 
-    /// Drops all sources, and notes the last positions; waits for it.
-    pub fn drain(&self, deadline: Duration) {
+    /// Whether intake waits because of the limit of memory.
+    pub fn wait_for_memory(&self, full: bool) {
+        self.orders.full.store(full, Relaxed);
+    }
+
+    /// Drops all sources and takes the last images; waits for them, but not longer than `patience`. Whether all are there.
+    pub fn drain(&self, patience: Duration) -> bool {
         self.halt();
+        let deadline = Moment::now() + patience;
         let (drained, wait) = bounded(0);
-        self.tell_all(|| Command::Drain(drained.clone()));
+        self.tell_all(|| Command::Drain { drained: drained.clone(), deadline });
         drop(drained);
-        // Ends by the deadline, or when all workers have dropped their senders.
-        let _ = wait.recv_timeout(deadline);
+        wait.recv_deadline(deadline) == Err(RecvTimeoutError::Disconnected)
     }
 
     pub fn size(&self) -> usize {
@@ -108,18 +136,12 @@ impl Crew {
 }
 
 impl Hand {
-    fn hire(
-        number: usize,
-        around: Surroundings,
-        halt: Arc<AtomicBool>,
-        misplaced: Sender<(i32, Misplaced)>,
-        control: Sender<Control>,
-    ) -> Result<Hand, Failure> {
-        let (commands, told) = unbounded();
-        let (bell, rung) = bounded(1);
-        let worker = Worker { commands: told, bell: rung, halt, misplaced, around, partitions: BTreeMap::new() };
-        super::spawn(&format!("worker-{number}"), control, move || worker.run())?;
-        Ok(Hand { commands, bell })
+    /// Wakes the worker. A full channel means that the bell is ringing already.
+    fn ring(&self) -> impl Fn() + Clone + Send + Sync + 'static {
+        let bell = self.bell.clone();
+        move || {
+            let _ = bell.try_send(());
+        }
     }
 
     /// A worker that is gone has reported why; the command is of no use any more.

@@ -1,34 +1,44 @@
 //! The running service: Kafka in, figures out.
 //!
-//! Threads, and what each owns: the *conductor* (partitions, views, readiness), the *workers* (shards), the *group* (membership),
-//! the *watch* (ends of the logs), and HTTP. They share immutable views, counters and boards of atomics, and talk over channels;
+//! Threads, and what each owns: the *conductor* (partitions, views, readiness), the *workers* (shards), the *restorers* (what a partition
+//! begins with), the *archivists* (images on their way into the store), the *group* (membership), the *watch* (ends of the logs), and HTTP. They share immutable views, counters and boards of atomics, and talk over channels;
 //! no lock is ever held across a call to another part.
 //!
 //! [`Service::start`] returns at once. What is not there yet (brokers, topics, registry) is waited for, and `/-/ready` says so;
 //! only what a person has to change ends the service.
 
-mod assignment;
-mod board;
+pub mod archivist;
+pub mod assignment;
+pub mod beginning;
+pub mod board;
 mod conductor;
 mod crew;
-mod intake;
+pub mod custody;
+pub mod feed;
+pub mod keeper;
+pub mod lane;
+pub mod ledger;
+mod memory;
 mod opening;
-mod placement;
+mod parking;
+pub mod partition;
+pub mod placement;
 mod readiness;
+mod restorer;
 mod rounds;
-mod schemas;
-mod shards;
+pub mod schemas;
 mod watch;
 mod worker;
 
 use crate::adapter::clock::Clock;
+use crate::adapter::store::Store;
 use crate::adapter::{http, kafka, registry};
-use crate::domain::facts::FactKind;
+use crate::domain::facts::TopicKind;
 use crate::engine::plan::Plan;
 use crate::wire::published::Published;
 use crate::wire::telemetry::Telemetry;
 use arc_swap::ArcSwap;
-use board::{Board, KINDS};
+use board::Board;
 use crossbeam_channel::{Sender, bounded, unbounded};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -53,6 +63,14 @@ pub struct Settings {
     pub reload: Option<mpsc::Sender<http::Reload>>,
     /// Threads that apply records; at least 1.
     pub workers: usize,
+    /// Where checkpoints are kept.
+    pub store: Store,
+    /// How often a checkpoint of each partition is begun.
+    pub checkpoint_interval: Duration,
+    /// Whether every partition is begun anew from the log, whatever checkpoints there are.
+    pub rebuild: bool,
+    /// Bytes of resident memory from which on nothing more is taken in; `None` for no limit.
+    pub memory_limit: Option<u64>,
     /// How often a new view is begun.
     pub tick: Duration,
     /// Bytes of records that may be fetched ahead, over all partitions.
@@ -198,10 +216,10 @@ impl Handle {
     }
 
     /// The next offset of every topic's partition that is worked on: all before it is applied, rejected or passed over.
-    pub fn consumed_positions(&self) -> BTreeMap<(FactKind, i32), i64> {
+    pub fn consumed_positions(&self) -> BTreeMap<(TopicKind, i32), i64> {
         let boards = self.shared.boards.load();
-        let positions = |board: &Arc<Board>| KINDS.map(|kind| Some(((kind, board.partition), board.next(kind)?)));
-        boards.iter().flat_map(positions).flatten().collect()
+        let position = |board: &Board, topic: TopicKind| Some(((topic, board.partition), board.next(topic)?));
+        boards.iter().flat_map(|board| board.topics().iter().filter_map(|topic| position(board, *topic))).collect()
     }
 
     pub fn telemetry(&self) -> &Telemetry {

@@ -3,24 +3,28 @@
 //! The cluster is looked at before anything is read from it, again and again, with growing pauses. Only what nobody but a person
 //! with the configuration can change ends the service here.
 
+use super::archivist::Archivists;
 use super::assignment::Assignment;
+use super::beginning::Beginnings;
 use super::conductor::{Conductor, Events};
 use super::crew::Crew;
-use super::intake::Surroundings;
+use super::ledger::{Surroundings, TopicName};
+use super::memory::Guard;
 use super::placement::Placement;
 use super::rounds::Rounds;
 use super::schemas::Schemas;
-use super::shards::Shards;
 use super::watch::Watch;
-use super::{Control, Failure, Settings, Shared, spawn};
+use super::{Control, Failure, Settings, Shared, restorer, spawn};
 use crate::adapter::kafka::bounds::Bounds;
 use crate::adapter::kafka::consumer::Group;
 use crate::adapter::kafka::letters::{LetterEvent, Letters};
-use crate::adapter::kafka::preflight::{ClusterFacts, preflight};
+use crate::adapter::kafka::preflight::{ClusterFacts, TopicFacts, preflight};
 use crate::adapter::kafka::protocol::settle;
 use crate::adapter::kafka::{FetchBudget, Protocol, Severity, Trouble};
 use crate::adapter::registry::Registry;
-use crate::domain::facts::FactKind;
+use crate::adapter::store::Store;
+use crate::adapter::store::archive::Archive;
+use crate::domain::facts::TopicKind;
 use crate::wire::readiness::{Phase, Readiness};
 use crate::wire::telemetry::{GroupProtocol, StopReason};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
@@ -45,14 +49,18 @@ pub fn open(
     control: Sender<Control>,
     told: Receiver<Control>,
 ) -> Result<Option<Conductor>, Failure> {
+    let store = settings.store.clone();
     let show = |phase, sentence: &str| shared.published.set_readiness(Readiness::new(phase, sentence));
     show(Phase::WaitingForBrokers, "Looking at the brokers and the topics.");
-    let Some(facts) = insist(&mut settings, &shared, &told, |settings| preflight(&settings.kafka, LOOK))? else {
+    let Some(facts) = insist(&mut settings, &shared, &told, |settings| Ok(preflight(&settings.kafka, LOOK)?))? else {
         return Ok(None);
     };
-    note(&facts, &shared);
+    show(Phase::WaitingForCheckpoints, "Looking at the place of the checkpoints.");
+    if insist(&mut settings, &shared, &told, |_| reach(&store))?.is_none() {
+        return Ok(None);
+    }
     show(Phase::WaitingForAssignment, "Settling the protocol of the consumer group.");
-    let Some(protocol) = insist(&mut settings, &shared, &told, |settings| settle(&settings.kafka, LOOK))? else {
+    let Some(protocol) = insist(&mut settings, &shared, &told, |settings| Ok(settle(&settings.kafka, LOOK)?))? else {
         return Ok(None);
     };
     let label = match protocol {
@@ -69,21 +77,15 @@ fn insist<T>(
     settings: &mut Settings,
     shared: &Shared,
     told: &Receiver<Control>,
-    attempt: impl Fn(&Settings) -> Result<T, Trouble>,
+    attempt: impl Fn(&Settings) -> Result<T, Obstacle>,
 ) -> Result<Option<T>, Failure> {
     let (mut pause, mut said) = (FIRST_PAUSE, String::new());
     loop {
-        let trouble = match attempt(settings) {
+        let (phase, sentence) = match attempt(settings) {
             Ok(found) => return Ok(Some(found)),
-            Err(trouble) => trouble,
+            Err(Obstacle::Lasting(sentence)) => return Err(Failure::Configuration(sentence)),
+            Err(Obstacle::Passing(phase, sentence)) => (phase, sentence),
         };
-        let phase = match trouble.severity() {
-            Severity::Configuration => return Err(Failure::Configuration(trouble.to_string())),
-            Severity::TruncatedLog => Phase::Stopped,
-            Severity::Unreachable => Phase::WaitingForBrokers,
-            Severity::Transient => Phase::WaitingForTopics,
-        };
-        let sentence = trouble.to_string();
         if sentence != said {
             tracing::warn!("cannot start yet, trying again: {sentence}");
             said.clone_from(&sentence);
@@ -120,19 +122,18 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 /// Shows what was found.
-fn note(facts: &ClusterFacts, shared: &Shared) {
-    for (kind, topic) in [(FactKind::Subscription, &facts.subscriptions), (FactKind::Usage, &facts.usage)] {
+fn note(topics: &[&TopicFacts], shared: &Shared) {
+    for (kind, topic) in TopicKind::ALL.into_iter().zip(topics) {
         shared.telemetry.topic(kind).partitions.set(u64::from(topic.partitions));
     }
-    let truncated: Vec<&str> = [&facts.subscriptions, &facts.usage]
-        .into_iter()
-        .filter(|topic| topic.truncated().next().is_some())
-        .map(|topic| topic.name.as_str())
-        .collect();
-    shared.telemetry.history_incomplete.set_flag(!truncated.is_empty());
-    if !truncated.is_empty() {
-        tracing::warn!(topics = ?truncated, "the logs no longer begin at offset 0; the figures miss what was deleted, as accepted");
+    if topics.len() == TopicKind::ALL.len() {
+        shared.telemetry.open_retries();
     }
+}
+
+/// The topics there are, retries last.
+fn topics(facts: &ClusterFacts) -> Vec<&TopicFacts> {
+    [&facts.subscriptions, &facts.usage].into_iter().chain(&facts.retries).collect()
 }
 
 fn assemble(
@@ -143,8 +144,10 @@ fn assemble(
     control: Sender<Control>,
     told: Receiver<Control>,
 ) -> Result<Conductor, Failure> {
-    let count = facts.subscriptions.partitions;
-    let topics = settings.kafka.topics.clone();
+    let (count, topics) = (facts.subscriptions.partitions, topics(facts));
+    note(&topics, &shared);
+    let name = |topic: &&TopicFacts| TopicName { name: topic.name.as_str().into(), id: topic.id.as_deref().map(Arc::from) };
+    let topics: Arc<[TopicName]> = topics.iter().map(name).collect();
     let letters = Arc::new(post_office(&settings, &shared)?);
     let registry = Registry::new(&settings.registry).map_err(|error| Failure::Configuration(error.to_string()))?;
     let placement = Arc::new(Placement::new(count));
@@ -154,35 +157,58 @@ fn assemble(
         telemetry: shared.telemetry.clone(),
         placement: placement.clone(),
     };
+    let workers = settings.workers.max(1);
     let (wrong, misplaced) = unbounded();
-    let crew = Crew::hire((0..settings.workers.max(1)).map(|_| surroundings()).collect(), &wrong, &control)?;
+    let surroundings = (0..workers).map(|_| surroundings()).collect();
+    let crew = Crew::hire(surroundings, settings.checkpoint_interval, shared.clock, &wrong, &control)?;
+    let archive = Archive::new(settings.store.clone(), &settings.kafka.group_id);
+    let writer = RandomState::new().build_hasher().finish();
+    let archivists = Archivists::hire(&archive, writer, shared.clock, &shared.telemetry, &control)?;
+    let beginnings = Beginnings {
+        archive,
+        logs: Box::new(Bounds::new(&settings.kafka).map_err(unusable)?),
+        topics: topics.clone(),
+        cluster_id: facts.cluster_id.clone(),
+        partitions: count,
+        dedup_window: settings.dedup_window,
+        accept_truncated_log: settings.kafka.accept_truncated_log,
+        rebuild: settings.rebuild,
+        rebuilt: Default::default(),
+        telemetry: shared.telemetry.clone(),
+        threads: workers,
+    };
+    let (began, restored) = unbounded();
+    let restorers = restorer::hire(beginnings, workers, &began, &control)?;
     let (found, findings) = unbounded();
     let (watch, requests) = Watch::requests();
     let watching = Watch {
         bounds: Bounds::new(&settings.kafka).map_err(unusable)?,
         topics: topics.clone(),
+        cluster_id: facts.cluster_id.clone(),
         partitions: count as usize,
-        accept_truncated_log: settings.kafka.accept_truncated_log,
         requests,
         findings: found,
     };
     spawn("watch", control, move || watching.run())?;
-    let budget = FetchBudget { total_bytes: settings.fetch_bytes, partitions: count.saturating_mul(2) };
+    let lanes = u32::try_from(topics.len()).unwrap_or(u32::MAX);
+    let budget = FetchBudget { total_bytes: settings.fetch_bytes, partitions: count.saturating_mul(lanes) };
     let (happened, group_events) = unbounded();
-    let names = [FactKind::Subscription, FactKind::Usage].map(|kind| topics.of(kind));
+    let names: Vec<&str> = topics.iter().map(|topic| &*topic.name).collect();
     let group = Group::join(&settings.kafka.consumer(protocol, budget), &names, happened).map_err(unusable)?;
     Ok(Conductor {
         rounds: Rounds::new(settings.plan.clone(), settings.segment_windows.clone(), count as usize),
-        shards: Shards::new(settings.plan.clone(), settings.dedup_window),
         shared,
         crew,
         group,
         letters,
-        topic_ids: [&facts.subscriptions, &facts.usage].map(|topic| topic.id.as_deref().map(Arc::from)),
+        archivists,
         watch,
-        assignment: Assignment::default(),
+        restorers,
+        assignment: Assignment::new(topics.len()),
+        parking: Default::default(),
+        memory: Guard::new(settings.memory_limit),
         state: Default::default(),
-        events: Events { control: told, group: group_events, findings, misplaced },
+        events: Events { control: told, group: group_events, findings, misplaced, restored },
         topics,
     })
 }
@@ -200,6 +226,33 @@ fn post_office(settings: &Settings, shared: &Shared) -> Result<Letters, Failure>
         }
     };
     Letters::start(&settings.kafka, settled).map_err(|trouble| Failure::Configuration(trouble.to_string()))
+}
+
+/// Whether checkpoints can be read and written.
+fn reach(store: &Store) -> Result<(), Obstacle> {
+    store.check().map_err(|error| match error.is_transient() {
+        true => Obstacle::Passing(Phase::WaitingForCheckpoints, error.to_string()),
+        false => Obstacle::Lasting(error.to_string()),
+    })
+}
+
+/// What keeps the service from starting.
+enum Obstacle {
+    /// It may pass: the phase meanwhile, and a sentence.
+    Passing(Phase, String),
+    /// Only a change of configuration helps.
+    Lasting(String),
+}
+
+impl From<Trouble> for Obstacle {
+    fn from(trouble: Trouble) -> Obstacle {
+        let phase = match trouble.severity() {
+            Severity::Configuration => return Obstacle::Lasting(trouble.to_string()),
+            Severity::Unreachable => Phase::WaitingForBrokers,
+            Severity::Transient => Phase::WaitingForTopics,
+        };
+        Obstacle::Passing(phase, trouble.to_string())
+    }
 }
 
 fn unusable(error: KafkaError) -> Failure {

@@ -14,7 +14,7 @@
 use crate::domain::facts::FactKind;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// How many customers only one partitioner explains make a topic's partitioner known. By chance alone the other
 /// partitioner's topic would never show this many without a counterexample.
@@ -59,85 +59,150 @@ pub type Holds = Box<dyn Fn(&str) -> bool + Send + Sync>;
 /// What this instance has seen of its producers' partitioners. Shared by all workers.
 pub struct Placement {
     partitions: u32,
-    not_murmur2: AtomicU64,
-    not_crc32: AtomicU64,
-    topics: [Evidence; 2],
-    shards: RwLock<BTreeMap<i32, Holds>>,
+    /// Of all partitions together.
+    total: Evidence,
+    shards: RwLock<BTreeMap<i32, Resident>>,
 }
 
-/// Customers of one topic by what explains their partition. Those explained by both say nothing.
-#[derive(Default)]
-struct Evidence {
+/// A partition of this instance.
+struct Resident {
+    holds: Holds,
+    evidence: Arc<Evidence>,
+}
+
+/// Customers of one partition, per topic, by what explains their partition. Those explained by both partitioners say nothing.
+#[derive(Debug, Default)]
+pub struct Evidence([Explained; 2]);
+
+#[derive(Debug, Default)]
+struct Explained {
     only_murmur2: AtomicU64,
     only_crc32: AtomicU64,
     neither: AtomicU64,
 }
 
+/// Customers of one topic: explained by murmur2 only, by CRC32 only, by neither.
+pub type Counts = [u64; 3];
+
 impl Evidence {
-    fn partitioner(&self) -> Option<Partitioner> {
-        let counts = [&self.only_murmur2, &self.only_crc32, &self.neither].map(|count| count.load(SeqCst));
-        match counts {
-            [customers, 0, 0] if customers >= EVIDENCE => Some(Partitioner::Murmur2),
-            [0, customers, 0] if customers >= EVIDENCE => Some(Partitioner::Crc32),
-            _ => None,
+    pub fn new(counts: [Counts; 2]) -> Evidence {
+        let explained = |[only_murmur2, only_crc32, neither]: Counts| Explained {
+            only_murmur2: AtomicU64::new(only_murmur2),
+            only_crc32: AtomicU64::new(only_crc32),
+            neither: AtomicU64::new(neither),
+        };
+        Evidence(counts.map(explained))
+    }
+
+    /// Per topic: subscriptions, usage.
+    pub fn counts(&self) -> [Counts; 2] {
+        let load = |counter: &AtomicU64| counter.load(SeqCst);
+        [0, 1].map(|topic| self.0[topic].causes().map(load))
+    }
+
+    /// Adds counts, or takes them out.
+    fn change(&self, counts: [Counts; 2], change: fn(&AtomicU64, u64)) {
+        for (topic, counts) in self.0.iter().zip(counts) {
+            topic.causes().into_iter().zip(counts).for_each(|(counter, count)| change(counter, count));
         }
+    }
+}
+
+impl Explained {
+    fn causes(&self) -> [&AtomicU64; 3] {
+        [&self.only_murmur2, &self.only_crc32, &self.neither]
+    }
+}
+
+fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, SeqCst);
+}
+
+fn subtract(counter: &AtomicU64, count: u64) {
+    counter.fetch_sub(count, SeqCst);
+}
+
+fn partitioner(counts: Counts) -> Option<Partitioner> {
+    match counts {
+        [customers, 0, 0] if customers >= EVIDENCE => Some(Partitioner::Murmur2),
+        [0, customers, 0] if customers >= EVIDENCE => Some(Partitioner::Crc32),
+        _ => None,
     }
 }
 
 impl Placement {
     /// For topics with so many partitions each, at least 1.
     pub fn new(partitions: u32) -> Placement {
-        let (not_murmur2, not_crc32) = (AtomicU64::new(0), AtomicU64::new(0));
-        Placement { partitions: partitions.max(1), not_murmur2, not_crc32, topics: Default::default(), shards: RwLock::default() }
+        Placement { partitions: partitions.max(1), total: Evidence::default(), shards: RwLock::default() }
     }
 
-    /// A partition's shard begins. Before its first customer.
-    pub fn enter(&self, partition: i32, holds: Holds) {
-        self.shards.write().unwrap_or_else(PoisonError::into_inner).insert(partition, holds);
+    /// A partition's shard begins, empty or with the customers that the evidence is about.
+    ///
+    /// # Errors
+    /// One of them, of whom `find` gives the first that satisfies a condition, is in another local shard as well.
+    pub fn enter(
+        &self,
+        partition: i32,
+        holds: Holds,
+        evidence: Arc<Evidence>,
+        find: impl Fn(&dyn Fn(&str) -> bool) -> Option<String>,
+    ) -> Result<(), Misplaced> {
+        let brings_customers = evidence.counts() != [[0; 3]; 2];
+        self.total.change(evidence.counts(), add);
+        self.shards.write().unwrap_or_else(PoisonError::into_inner).insert(partition, Resident { holds, evidence });
+        if !brings_customers || self.one_function_explains_all() {
+            return Ok(());
+        }
+        let elsewhere = find(&|customer| self.other_holder(customer, partition).is_some());
+        match elsewhere.and_then(|customer| self.other_holder(&customer, partition)) {
+            Some(other) => Err(Misplaced::Elsewhere(other)),
+            None => Ok(()),
+        }
     }
 
     /// A partition was given up, and its shard dropped.
     pub fn leave(&self, partition: i32) {
-        self.shards.write().unwrap_or_else(PoisonError::into_inner).remove(&partition);
+        let left = self.shards.write().unwrap_or_else(PoisonError::into_inner).remove(&partition);
+        left.iter().for_each(|resident| self.total.change(resident.evidence.counts(), subtract));
     }
 
-    /// Judges a customer that was new to the shard of `partition`, and is in it by now.
-    pub fn judge(&self, topic: FactKind, customer_id: &str, partition: i32) -> Result<(), Misplaced> {
-        self.count(topic, customer_id, partition);
+    /// Judges a customer that was new to the shard of `partition`, whose evidence this is, and is in it by now.
+    pub fn judge(&self, evidence: &Evidence, topic: FactKind, customer_id: &str, partition: i32) -> Result<(), Misplaced> {
+        self.count(evidence, topic, customer_id, partition);
         if self.one_function_explains_all() {
             return Ok(());
         }
         if let Some(other) = self.other_holder(customer_id, partition) {
             return Err(Misplaced::Elsewhere(other));
         }
-        let known = [FactKind::Subscription, FactKind::Usage].map(|topic| self.topics[topic as usize].partitioner());
-        match known {
+        match self.total.counts().map(partitioner) {
             [Some(one), Some(other)] if one != other => Err(Misplaced::TopicsDisagree),
             _ => Ok(()),
         }
     }
 
-    fn count(&self, topic: FactKind, customer_id: &str, partition: i32) {
-        let evidence = &self.topics[topic as usize];
+    fn count(&self, evidence: &Evidence, topic: FactKind, customer_id: &str, partition: i32) {
         let explains = [Partitioner::Murmur2, Partitioner::Crc32].map(|one| one.place(customer_id, self.partitions) == partition);
-        match explains {
+        let cause = match explains {
             [true, true] => return,
-            [true, false] => evidence.only_murmur2.fetch_add(1, SeqCst),
-            [false, true] => evidence.only_crc32.fetch_add(1, SeqCst),
-            [false, false] => evidence.neither.fetch_add(1, SeqCst),
+            [true, false] => 0,
+            [false, true] => 1,
+            [false, false] => 2,
         };
-        for (explained, outside) in explains.into_iter().zip([&self.not_murmur2, &self.not_crc32]) {
-            outside.fetch_add(u64::from(!explained), SeqCst);
+        for evidence in [evidence, &self.total] {
+            add(evidence.0[topic as usize].causes()[cause], 1);
         }
     }
 
+    /// Whether murmur2, or CRC32, explains every customer of both topics.
     fn one_function_explains_all(&self) -> bool {
-        self.not_murmur2.load(SeqCst) == 0 || self.not_crc32.load(SeqCst) == 0
+        let [[murmur2, crc32, neither], [murmur2_of_usage, crc32_of_usage, neither_of_usage]] = self.total.counts();
+        neither + neither_of_usage == 0 && (murmur2 + murmur2_of_usage == 0 || crc32 + crc32_of_usage == 0)
     }
 
     fn other_holder(&self, customer_id: &str, partition: i32) -> Option<i32> {
         let shards = self.shards.read().unwrap_or_else(PoisonError::into_inner);
-        shards.iter().find(|(other, holds)| **other != partition && holds(customer_id)).map(|(other, _)| *other)
+        shards.iter().find(|(other, resident)| **other != partition && (resident.holds)(customer_id)).map(|(other, _)| *other)
     }
 }
 
@@ -194,7 +259,7 @@ const CRC32_TABLE: [u32; 256] = {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     const TOPICS: [FactKind; 2] = [FactKind::Subscription, FactKind::Usage];
 
@@ -239,22 +304,24 @@ mod tests {
     struct Service {
         placement: Placement,
         shards: Vec<Arc<Mutex<HashSet<String>>>>,
+        evidence: Vec<Arc<Evidence>>,
     }
 
     impl Service {
         fn new(partitions: u32) -> Service {
             let placement = Placement::new(partitions);
             let shards: Vec<Arc<Mutex<HashSet<String>>>> = (0..partitions).map(|_| Arc::default()).collect();
+            let evidence: Vec<Arc<Evidence>> = shards.iter().map(|_| Arc::default()).collect();
             for (partition, shard) in shards.iter().enumerate() {
-                let shard = shard.clone();
-                placement.enter(partition as i32, Box::new(move |id| shard.lock().expect("no panic").contains(id)));
+                assert_eq!(placement.enter(partition as i32, holds(shard), evidence[partition].clone(), |_| None), Ok(()));
             }
-            Service { placement, shards }
+            Service { placement, shards, evidence }
         }
 
         fn take(&self, topic: FactKind, customer: &str, partition: i32) -> Result<(), Misplaced> {
             let new = self.shards[partition as usize].lock().expect("no panic").insert(customer.to_owned());
-            if new { self.placement.judge(topic, customer, partition) } else { Ok(()) }
+            let evidence = &self.evidence[partition as usize];
+            if new { self.placement.judge(evidence, topic, customer, partition) } else { Ok(()) }
         }
 
         /// The first finding among 500 customers whose every event of a topic goes where that topic's function says.
@@ -266,6 +333,11 @@ mod tests {
             }
             Ok(())
         }
+    }
+
+    fn holds(shard: &Arc<Mutex<HashSet<String>>>) -> Holds {
+        let shard = shard.clone();
+        Box::new(move |id| shard.lock().expect("no panic").contains(id))
     }
 
     fn java(key: &str, partitions: u32) -> i32 {
@@ -330,5 +402,25 @@ mod tests {
         assert_eq!(service.run([by_length_and_last_digit, by_length_and_last_digit]), Ok(()));
         service.placement.leave(home);
         assert_eq!(service.take(FactKind::Usage, id, (home + 1) % 8), Ok(()));
+    }
+
+    #[test]
+    fn what_a_restored_partition_brings_is_looked_at_once_no_function_explains_all() {
+        let both = "customer-1";
+        let counts = |one: &Service| one.evidence.iter().map(|evidence| evidence.counts()).collect::<Vec<_>>();
+        for (stranger, expected) in [(both, Err(Misplaced::Elsewhere(java(both, 8)))), ("somebody else", Ok(()))] {
+            let service = Service::new(8);
+            assert_eq!(service.run([java, java]), Ok(()));
+            let brought = Arc::new(Mutex::new(HashSet::from([stranger.to_owned()])));
+            let ids = [stranger.to_owned()];
+            let find = |condition: &dyn Fn(&str) -> bool| ids.iter().find(|id| condition(id)).cloned();
+            let foreign = Arc::new(Evidence::new([[0, 9, 0]; 2]));
+            let partition = (java(both, 8) + 1) % 8;
+            service.placement.leave(partition);
+            assert_eq!(service.placement.enter(partition, holds(&brought), foreign, find), expected);
+            // An image of evidence is the evidence.
+            let copied: Vec<_> = counts(&service).into_iter().map(|counts| Evidence::new(counts).counts()).collect();
+            assert_eq!(copied, counts(&service));
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! The first thing that keeps the service from being relied on is named, the worst first: what needs a person, then what needs
 //! an outside system, then what only needs time. The gauges are another matter: they stay through an outage.
 
-use super::board::{Board, KINDS, Stall};
+use super::board::{Board, Stall};
 use crate::wire::readiness::{Phase, Readiness};
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ pub struct Standing<'s> {
     pub gone: Option<&'s str>,
     /// The latest trouble of the client, if it is fresh.
     pub trouble: Option<&'s str>,
-    /// Partitions of which only one topic is assigned.
+    /// Partitions that are not assigned in every topic.
     pub unpaired: &'s [i32],
-    /// Partitions of which both are.
+    /// Partitions that are.
     pub boards: &'s [Arc<Board>],
     /// Whether a view of all assigned partitions has been published.
     pub published: bool,
@@ -30,6 +30,7 @@ pub fn assess(standing: &Standing) -> Readiness {
     stopped(standing)
         .or_else(|| unassigned(standing))
         .or_else(|| stalled(standing.boards))
+        .or_else(|| restoring(standing.boards))
         .or_else(|| catching_up(standing))
         .unwrap_or_else(|| live(standing))
 }
@@ -51,8 +52,9 @@ fn unassigned(standing: &Standing) -> Option<Readiness> {
             gone.map(|sentence| Readiness::new(Phase::WaitingForTopics, sentence))
         }
         (true, unpaired) => wait(format!(
-            "Only one topic's partition is assigned of {unpaired:?}; waiting for the other topic's. If this lasts, a member of the \
-             group subscribes to other topics or does not use the range assignor: give Upswell a kafka.group_id of its own."
+            "Of partitions {unpaired:?} not every topic's is assigned; waiting for the others. If this lasts, a member of the \
+             group subscribes to other topics (an instance started before the retries topic was there: restart it) or does not use the \
+             range assignor: give Upswell a kafka.group_id of its own."
         )),
     }
 }
@@ -63,17 +65,24 @@ fn stalled(boards: &[Arc<Board>]) -> Option<Readiness> {
         Stall::Registry(sentence) => (Phase::WaitingForRegistry, sentence),
         Stall::DeadLetters(sentence) => (Phase::WaitingForDeadLetters, sentence),
         Stall::Broker(sentence) => (Phase::WaitingForBrokers, sentence),
+        Stall::Checkpoints(sentence) => (Phase::WaitingForCheckpoints, sentence),
+        Stall::Memory(sentence) => (Phase::MemoryFull, sentence),
     };
     Some(Readiness::new(phase, format!("Partition {partition} waits: {sentence}")))
 }
 
+fn restoring(boards: &[Arc<Board>]) -> Option<Readiness> {
+    let (waiting, all) = (boards.iter().filter(|board| !board.has_begun()).count(), boards.len());
+    (waiting > 0).then(|| Readiness::new(Phase::Restoring, format!("Restoring {waiting} of {all} partitions from checkpoints.")))
+}
+
 fn catching_up(standing: &Standing) -> Option<Readiness> {
-    let behind: Vec<&Arc<Board>> = standing.boards.iter().filter(|board| !board.is_live()).collect();
+    let behind: Vec<&Arc<Board>> = standing.boards.iter().filter(|board| !board.is_live() || !board.check_caught_up()).collect();
     if behind.is_empty() {
         let wait = || Readiness::new(Phase::CatchingUp, "All partitions are read; the first view is being computed.");
         return (!standing.published && !standing.boards.is_empty()).then(wait);
     }
-    let lags: Option<Vec<u64>> = behind.iter().flat_map(|board| KINDS.map(|kind| board.lag(kind))).collect();
+    let lags: Option<Vec<u64>> = behind.iter().flat_map(|board| board.topics().iter().map(|topic| board.lag(*topic))).collect();
     let lag = lags.map_or("an unknown number of".to_owned(), |lags| lags.iter().sum::<u64>().to_string());
     let (count, all) = (behind.len(), standing.boards.len());
     Some(Readiness::new(Phase::CatchingUp, format!("Reading {count} of {all} partitions, {lag} records behind.")))
@@ -95,18 +104,26 @@ fn said(standing: &Standing) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::facts::TopicKind::{Subscriptions, Usage};
     use crate::wire::telemetry::StopReason;
 
+    fn begun(partition: i32) -> Board {
+        let board = Board::new(partition, 2);
+        board.begin();
+        [Subscriptions, Usage].into_iter().for_each(|topic| board.set_position(topic, 0, 0));
+        board
+    }
+
     fn live_board(partition: i32) -> Arc<Board> {
-        let board = Board::new(partition);
-        KINDS.iter().for_each(|kind| board.saw_end(*kind, 0));
+        let board = begun(partition);
+        [Subscriptions, Usage].into_iter().for_each(|topic| board.saw_end(topic, 0));
         board.set_live();
         Arc::new(board)
     }
 
     fn reading_board(partition: i32, ends: Option<[i64; 2]>) -> Arc<Board> {
-        let board = Board::new(partition);
-        for (kind, end) in KINDS.into_iter().zip(ends.into_iter().flatten()) {
+        let board = begun(partition);
+        for (kind, end) in [Subscriptions, Usage].into_iter().zip(ends.into_iter().flatten()) {
             board.saw_end(kind, end);
         }
         Arc::new(board)
@@ -131,6 +148,9 @@ mod tests {
         let registry = stall(Stall::Registry("the registry is away.".into()));
         let letters = stall(Stall::DeadLetters("10,000 letters.".into()));
         let broker = stall(Stall::Broker("no leader.".into()));
+        let memory = stall(Stall::Memory("no room.".into()));
+        let store = stall(Stall::Checkpoints("the bucket is away.".into()));
+        let restoring = [live_board(0), Arc::new(Board::new(1, 2))];
         let reading = [live_board(0), reading_board(1, Some([30, 12]))];
         let unknown = [reading_board(1, None)];
         let table: Vec<(Standing, Phase, &str)> = vec![
@@ -141,11 +161,14 @@ mod tests {
             (Standing { gone: Some("It is gone."), ..standing(&[]) }, Phase::WaitingForTopics, "It is gone."),
             (Standing { gone: Some("It is gone."), ..standing(&live) }, Phase::Live, "All 2 assigned"),
             (standing(&reading), Phase::CatchingUp, "Reading 1 of 2 partitions, 42 records behind."),
+            (standing(&restoring), Phase::Restoring, "Restoring 1 of 2 partitions"),
+            (standing(&memory), Phase::MemoryFull, "no room."),
+            (standing(&store), Phase::WaitingForCheckpoints, "the bucket is away."),
             (standing(&unknown), Phase::CatchingUp, "an unknown number of records"),
             (standing(&registry), Phase::WaitingForRegistry, "Partition 7 waits: the registry is away."),
             (standing(&letters), Phase::WaitingForDeadLetters, "10,000 letters."),
             (standing(&broker), Phase::WaitingForBrokers, "no leader."),
-            (Standing { unpaired: &[4], ..standing(&registry) }, Phase::WaitingForAssignment, "of [4]"),
+            (Standing { unpaired: &[4], ..standing(&registry) }, Phase::WaitingForAssignment, "Of partitions [4]"),
             (Standing { assigned: false, ..standing(&live) }, Phase::WaitingForAssignment, "assign partitions."),
             (
                 Standing { assigned: false, trouble: Some("not authorized"), ..standing(&live) },

@@ -85,7 +85,7 @@ impl Rounds {
 
     /// A partition was given up: without any left there is nothing to show until the next first catch-up.
     pub fn gave_up<S>(&mut self, assignment: &Assignment<S>, published: &Published) {
-        if assignment.boards().is_empty() {
+        if assignment.is_empty() {
             self.complete = false;
             published.withdraw();
         }
@@ -100,9 +100,10 @@ impl Rounds {
         telemetry.accounts.set(round.accounts as u64);
         telemetry.dedup_entries.set(round.dedup_entries as u64);
         telemetry.tracked_bytes.set(round.tracked_bytes as u64);
-        let present = round.parts.into_iter().filter(|(board, _)| assignment.is_present(board));
+        let present = round.parts.into_iter().filter(|(board, _)| assignment.counts(board));
         let parts: Vec<ShardTotals> = present.map(|(_, totals)| totals).collect();
-        self.complete |= !parts.is_empty() && parts.len() == assignment.boards().len();
+        let boards = assignment.boards();
+        self.complete |= !boards.is_empty() && boards.iter().all(|board| board.is_live());
         if !self.complete || parts.is_empty() {
             return;
         }

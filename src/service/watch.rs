@@ -1,28 +1,30 @@
 //! The watch: a thread that asks the brokers about the logs while the workers read them.
 //!
-//! It learns where the logs of newly assigned partitions begin and end, keeps their ends fresh for the lag, and notices a changed
-//! number of partitions. Asking may take long or fail; nobody waits for it, and it asks again.
+//! It keeps the ends of the logs fresh for the lag, and notices a changed number of partitions, and a topic or cluster that is not the
+//! one it was. Asking may take long or fail; nobody waits for it, and it asks again.
 
-use super::board::{Board, KINDS};
-use crate::adapter::kafka::Topics;
+use super::beginning::{Ids, Logs, other_cluster, recreated};
+use super::board::Board;
+use super::ledger::TopicName;
 use crate::adapter::kafka::bounds::{Bound, Bounds};
-use crate::domain::facts::FactKind;
+use crate::domain::facts::TopicKind;
+use crate::wire::telemetry::StopReason;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often the number of partitions is asked for.
+/// How often the number of partitions and the ids are asked for.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
 
 /// What the watch is, and whom it tells.
 pub struct Watch {
     pub bounds: Bounds,
-    pub topics: Topics,
+    /// As many as there are: retries last.
+    pub topics: Arc<[TopicName]>,
+    pub cluster_id: Option<String>,
     /// Partitions of each topic when the service started.
     pub partitions: usize,
-    /// Whether a log may begin later than at offset 0.
-    pub accept_truncated_log: bool,
     /// Boards to look after; a new list replaces the one before.
     pub requests: Receiver<Vec<Arc<Board>>>,
     pub findings: Sender<Finding>,
@@ -30,12 +32,8 @@ pub struct Watch {
 
 /// What the service has to act on.
 pub enum Finding {
-    /// The number of a topic's partitions is another than at the start: a sentence.
-    PartitionCountChanged(String),
-    /// A newly assigned partition's log no longer begins at offset 0: a sentence.
-    Truncated(Arc<Board>, String),
-    /// The same, and it was accepted.
-    Incomplete,
+    /// What was read so far and what would be read from now on do not belong together: why, and a sentence.
+    Changed(StopReason, String),
     /// A topic does not exist any more: a sentence. `None` while all do.
     Gone(Option<String>),
 }
@@ -61,46 +59,56 @@ impl Watch {
         }
     }
 
-    /// The starts of logs not known yet, then the ends of all.
+    /// The ends of all logs.
     fn look(&self, boards: &[Arc<Board>]) -> Result<(), KafkaError> {
         if boards.is_empty() {
             return self.count(); // Why there is nothing to do may be that a topic was deleted.
         }
-        let new: Vec<Arc<Board>> = boards.iter().filter(|board| !board.knows_bounds()).cloned().collect();
-        for (board, kind, start) in self.ask(&new, Bound::Start)? {
-            board.saw_start(kind, start);
-            match (start > 0, self.accept_truncated_log) {
-                (false, _) => {}
-                (true, true) => self.tell(Finding::Incomplete),
-                (true, false) => self.tell(Finding::Truncated(board, truncated(self.topics.of(kind), start))),
-            }
-        }
-        for (board, kind, end) in self.ask(boards, Bound::End)? {
-            board.saw_end(kind, end);
+        let topic = |topic: TopicKind| &*self.topics[topic as usize].name;
+        let lanes: Vec<(&Arc<Board>, TopicKind)> =
+            boards.iter().flat_map(|board| board.topics().iter().map(move |topic| (board, *topic))).collect();
+        let places: Vec<(&str, i32)> = lanes.iter().map(|(board, kind)| (topic(*kind), board.partition)).collect();
+        let answers = self.bounds.of(&places, Bound::End)?;
+        for ((board, kind), end) in lanes.into_iter().zip(answers) {
+            end.into_iter().for_each(|end| board.saw_end(kind, end));
         }
         Ok(())
-    }
-
-    fn ask(&self, boards: &[Arc<Board>], bound: Bound) -> Result<Vec<(Arc<Board>, FactKind, i64)>, KafkaError> {
-        let lanes: Vec<(&Arc<Board>, FactKind)> = boards.iter().flat_map(|board| KINDS.map(|kind| (board, kind))).collect();
-        let places: Vec<(&str, i32)> = lanes.iter().map(|(board, kind)| (self.topics.of(*kind), board.partition)).collect();
-        let answers = self.bounds.of(&places, bound)?;
-        let known = |((board, kind), offset): ((&Arc<Board>, FactKind), Option<i64>)| Some((board.clone(), kind, offset?));
-        Ok(lanes.into_iter().zip(answers).filter_map(known).collect())
     }
 
     fn count(&self) -> Result<(), KafkaError> {
         let mut gone = None;
-        for topic in KINDS.map(|kind| self.topics.of(kind)) {
+        for topic in self.topics.iter().map(|topic| &*topic.name) {
             match self.bounds.partitions(topic) {
                 Ok(now) if now == self.partitions => {}
-                Ok(now) => self.tell(Finding::PartitionCountChanged(recounted(topic, self.partitions, now))),
+                Ok(now) => self.tell(Finding::Changed(StopReason::PartitionCountChanged, recounted(topic, self.partitions, now))),
                 Err(error) if is_unknown(&error) => gone = Some(deleted(topic)),
                 Err(error) => return Err(error),
             }
         }
+        if gone.is_none() {
+            match self.bounds.ids(&self.topics) {
+                Ok(ids) => self.compare(&ids),
+                Err(sentence) => tracing::debug!(sentence, "the ids of the topics are not known now"),
+            }
+        }
         self.tell(Finding::Gone(gone));
         Ok(())
+    }
+
+    /// Whether the cluster and the topics are those of the start.
+    fn compare(&self, ids: &Ids) {
+        if let (Some(then), Some(now)) = (&self.cluster_id, &ids.cluster)
+            && then != now
+        {
+            self.tell(Finding::Changed(StopReason::ClusterChanged, other_cluster(then, now)));
+        }
+        for (topic, now) in self.topics.iter().zip(&ids.topics) {
+            if let (Some(then), Some(now)) = (topic.id.as_deref(), now)
+                && then != now
+            {
+                self.tell(Finding::Changed(StopReason::TopicRecreated, recreated(&topic.name, then, now)));
+            }
+        }
     }
 
     /// Nobody listens only when the service is ending.
@@ -127,14 +135,8 @@ fn deleted(topic: &str) -> String {
     format!("Topic {topic} does not exist any more: restore it with its whole history, or create it and load the history anew.")
 }
 
-fn truncated(topic: &str, start: i64) -> String {
-    format!(
-        "the log of {topic} begins at offset {start}, so its first events are gone and the figures would miss them. Load the \
-         history into new topics with unlimited retention, or set kafka.accept_truncated_log to start without it."
-    )
-}
-
-fn recounted(topic: &str, before: usize, now: usize) -> String {
+/// The sentence about a changed number of partitions.
+pub fn recounted(topic: &str, before: usize, now: usize) -> String {
     format!("{topic} had {before} partitions and now has {now}{MOVED}")
 }
 

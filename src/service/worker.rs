@@ -1,38 +1,48 @@
 //! A worker: one thread that owns whole partitions, and alone touches their shards.
 //!
-//! It takes records from all its partitions in turn, obeys commands between batches, and sleeps until a queue, a schema or a
-//! command wakes it. Commands come in order over one channel, so a plan that was sent before an advance is in force in it.
-//! Nothing here ever waits for the thread that polls the group.
+//! It takes records from all its partitions in turn, obeys commands between batches, hands over a little of every image under way,
+//! and sleeps until a queue, a schema or a command wakes it. Commands come in order over one channel, so a plan that was sent
+//! before an advance is in force in it. Nothing here ever waits for the thread that polls the group, nor for the store.
 
 use super::board::Board;
-use super::intake::{Partition, Surroundings};
+use super::custody::Custody;
+use super::ledger::Surroundings;
+use super::partition::Partition;
 use super::placement::Misplaced;
+use crate::adapter::clock::Clock;
+use crate::adapter::kafka::consumer::Source;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
 use crate::engine::report::ShardTotals;
+use crate::wire::telemetry::StopReason;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, select};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 /// How long an idle worker sleeps at most: positions passed without a record and acknowledged letters show after that.
 const NAP: Duration = Duration::from_millis(50);
+/// What images under way may take of a worker's turn: so long does a partition not take in.
+const IMAGE_TIME: Duration = Duration::from_millis(2);
 
 /// What a worker is told.
 pub enum Command {
-    /// A partition of both topics is ours.
-    Own(Box<Partition>),
-    /// It no longer is: drop it, then the sender.
-    Release { partition: i32, released: Sender<()> },
+    /// A partition of all topics is ours.
+    Own(Box<Partition<Source>>),
+    /// One is ours again whose state is still here.
+    Resume { board: Arc<Board>, sources: Vec<Source> },
+    /// It no longer is: take in no more and take its image; drop the sender when it is there, or at the deadline.
+    Release { partition: i32, released: Sender<()>, deadline: Moment },
+    /// Its state is of no use any more.
+    Forget(i32),
     /// Bring every shard that has caught up to an instant, and answer with the totals.
     Advance { as_of: Instant, wall: Instant, answer: Sender<Answer> },
-    /// Whether a new plan can be taken over.
-    CanServe { plan: Arc<Plan>, answer: Sender<bool> },
+    /// Whether a new plan can be taken over; a sentence if not.
+    CanServe { plan: Arc<Plan>, answer: Sender<Result<(), String>> },
     /// Take it over.
     Reconfigure(Arc<Plan>),
-    /// Drop all sources and take in nothing more.
-    Drain(Sender<()>),
+    /// Take in nothing more, and take the last images; drop the sender when they are there, or at the deadline.
+    Drain { drained: Sender<()>, deadline: Moment },
 }
 
 /// The totals of one worker's live partitions at one instant.
@@ -44,17 +54,26 @@ pub struct Answer {
     pub tracked_bytes: usize,
 }
 
+/// What all workers heed.
+#[derive(Default)]
+pub struct Orders {
+    /// All intake has to stop; the shards stay.
+    pub halt: AtomicBool,
+    /// Intake waits because of the limit of memory.
+    pub full: AtomicBool,
+}
+
 /// One worker's state; [`Worker::run`] is its thread.
 pub struct Worker {
     pub commands: Receiver<Command>,
     /// Rung when there may be something to do.
     pub bell: Receiver<()>,
-    /// Set when all intake has to stop; the shards stay.
-    pub halt: Arc<AtomicBool>,
+    pub orders: Arc<Orders>,
     /// Told of a customer in the wrong partition, by partition.
     pub misplaced: Sender<(i32, Misplaced)>,
     pub around: Surroundings,
-    pub partitions: BTreeMap<i32, Partition>,
+    pub custody: Custody<Source>,
+    pub clock: Clock,
 }
 
 impl Worker {
@@ -65,7 +84,9 @@ impl Worker {
                 Ok(command) => self.obey(command),
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
-                    if self.take_in() == 0 {
+                    let taken = self.take_in();
+                    let more = self.custody.keep(Moment::now() + IMAGE_TIME, self.clock.now());
+                    if taken == 0 && !more {
                         self.nap();
                     }
                 }
@@ -84,15 +105,19 @@ impl Worker {
     /// Answers how many records were taken.
     fn take_in(&mut self) -> usize {
         let mut taken = 0;
-        for partition in self.partitions.values_mut() {
-            if self.halt.load(Relaxed) {
+        for partition in self.custody.owned() {
+            if self.orders.halt.load(Relaxed) {
                 partition.note_positions();
+                continue;
+            }
+            if self.orders.full.load(Relaxed) {
+                partition.wait_for_memory();
                 continue;
             }
             match partition.take_in(&mut self.around) {
                 Ok(count) => taken += count,
                 Err(misplaced) => {
-                    self.halt.store(true, Relaxed);
+                    self.orders.halt.store(true, Relaxed);
                     // Nobody listens only when the service is ending.
                     let _ = self.misplaced.send((partition.board.partition, misplaced));
                 }
@@ -105,54 +130,72 @@ impl Worker {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Own(partition) => self.own(*partition),
-            Command::Release { partition, released } => {
+            Command::Resume { board, sources } => self.resume(board, sources),
+            Command::Release { partition, released, deadline } => {
+                self.custody.release(partition, released, deadline, self.clock.now());
+            }
+            Command::Forget(partition) => {
                 self.around.placement.leave(partition);
-                let ended = self.partitions.remove(&partition).map(|mut ended| {
-                    ended.close();
-                    ended
-                });
-                // The group need not wait until millions of accounts are freed.
-                drop(released);
-                drop(ended);
+                self.custody.forget(partition).into_iter().for_each(reap);
             }
             Command::Advance { as_of, wall, answer } => {
                 let _ = answer.send(self.advance(as_of, wall));
             }
             Command::CanServe { plan, answer } => {
-                let _ = answer.send(self.partitions.values().all(|partition| partition.shard.can_serve(&plan)));
+                let _ = answer.send(self.custody.can_serve(&plan));
             }
             Command::Reconfigure(plan) => {
-                self.partitions.values_mut().for_each(|partition| partition.shard.reconfigure(plan.clone()));
+                self.custody.all().for_each(|partition| partition.ledger.shard.reconfigure(plan.clone()));
                 self.around.plan = plan;
             }
-            Command::Drain(drained) => {
-                self.partitions.values_mut().for_each(Partition::close);
-                drop(drained);
-            }
+            Command::Drain { drained, deadline } => self.custody.drain(drained, deadline, self.clock.now()),
         }
     }
 
-    fn own(&mut self, partition: Partition) {
-        let directory = partition.shard.directory();
-        self.around.placement.enter(partition.board.partition, Box::new(move |customer_id| directory.holds(customer_id)));
-        self.partitions.insert(partition.board.partition, partition);
+    fn own(&mut self, mut partition: Partition<Source>) {
+        let number = partition.board.partition;
+        self.around.placement.leave(number);
+        if !Arc::ptr_eq(partition.ledger.shard.plan(), &self.around.plan) {
+            partition.ledger.shard.reconfigure(self.around.plan.clone());
+        }
+        let directory = partition.ledger.shard.directory();
+        let look = directory.clone();
+        let holds = Box::new(move |customer_id: &str| look.holds(customer_id));
+        let evidence = partition.ledger.evidence.clone();
+        let entered = self.around.placement.enter(number, holds, evidence, |condition| directory.find(condition));
+        if let Err(misplaced) = entered {
+            self.orders.halt.store(true, Relaxed);
+            // Nobody listens only when the service is ending.
+            let _ = self.misplaced.send((number, misplaced));
+        }
+        self.custody.own(partition).into_iter().for_each(reap);
+    }
+
+    /// The state is here: whoever asks for this has seen to it that it was not forgotten.
+    fn resume(&mut self, board: Arc<Board>, sources: Vec<Source>) {
+        if !self.custody.resume(board.clone(), sources) {
+            let sentence = "its state was forgotten although it was wanted; please report this as a defect, and restart";
+            board.stop(StopReason::InvariantViolated, sentence.to_owned());
+        }
     }
 
     fn advance(&mut self, as_of: Instant, wall: Instant) -> Answer {
-        let mut parts = Vec::with_capacity(self.partitions.len());
-        for Partition { board, shard, .. } in self.partitions.values_mut() {
-            shard.observe_clock(wall);
-            if board.is_live() {
-                shard.advance(as_of);
-            } else if board.check_caught_up() {
-                shard.go_live(as_of);
-                board.set_live();
-            }
-            parts.extend(shard.totals().map(|totals| (board.clone(), totals)));
+        let mut answer = Answer { parts: Vec::new(), accounts: 0, dedup_entries: 0, tracked_bytes: 0 };
+        for partition in self.custody.all() {
+            partition.advance(as_of, wall);
+            partition.audit(&self.around.telemetry);
+            let shard = &partition.ledger.shard;
+            answer.parts.extend(shard.totals().map(|totals| (partition.board.clone(), totals)));
+            answer.accounts += shard.accounts();
+            answer.dedup_entries += shard.dedup_entries();
+            answer.tracked_bytes += shard.tracked_bytes();
         }
-        let accounts = self.partitions.values().map(|partition| partition.shard.accounts()).sum();
-        let dedup_entries = self.partitions.values().map(|partition| partition.shard.dedup_entries()).sum();
-        let tracked_bytes = self.partitions.values().map(|partition| partition.shard.tracked_bytes()).sum();
-        Answer { parts, accounts, dedup_entries, tracked_bytes }
+        answer
     }
+}
+
+/// Frees a state where nobody waits for it: that of millions of accounts takes a while.
+fn reap(partition: Partition<Source>) {
+    // Without a thread to spare it is freed here.
+    let _ = std::thread::Builder::new().name("reaper".into()).spawn(move || drop(partition));
 }

@@ -7,6 +7,7 @@ pub mod encode;
 pub mod exposition;
 pub mod framing;
 pub mod gzip;
+pub mod plain;
 pub mod published;
 pub mod readiness;
 pub mod report;

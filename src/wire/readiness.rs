@@ -133,4 +133,11 @@ mod tests {
             assert_eq!(Readiness::new(phase, "").is_ready(), phase == Phase::Live, "{}", phase.as_str());
         }
     }
+
+    #[test]
+    fn phases_have_distinct_names_in_the_order_of_a_start() {
+        let names: std::collections::BTreeSet<_> = Phase::ALL.map(Phase::as_str).into();
+        assert_eq!(names.len(), Phase::ALL.len());
+        assert!(Phase::ALL.map(|phase| phase as usize).is_sorted());
+    }
 }

@@ -41,7 +41,7 @@ fn check_place(brokers: &str, registry: &str, topics: &str, place: &str) -> (i32
 }
 
 fn broker() -> Broker {
-    let topics = [("good", 2), ("usage", 2), ("foreign", 2), ("odd", 3), ("dead", 1)];
+    let topics = [("good", 2), ("usage", 2), ("foreign", 2), ("odd", 3), ("dead", 1), ("again", 2)];
     Broker::start(topics.iter().map(|(name, partitions)| ((*name).to_owned(), *partitions)).collect()).expect("a broker")
 }
 
@@ -52,6 +52,7 @@ fn what_answers_is_said_on_standard_output() {
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     for sentence in [
         "# kafka: good and usage have 2 partitions each and hold about 0 and 0 records\n",
+        "# kafka: there is no topic billing.retries; `upswell dead-letters replay` needs it, with 2 partitions\n",
         "# schema registry: the newest schema of good-value can be read\n",
         "# schema registry: nothing is registered as usage-value yet\n",
         "# checkpoint: /tmp can be written to\n",
@@ -59,6 +60,9 @@ fn what_answers_is_said_on_standard_output() {
     ] {
         assert!(out.contains(sentence), "{sentence}\n{out}");
     }
+    let (code, out, err) = check(broker.servers(), &registry(), "subscriptions: good, usage: usage, retries: again");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("# kafka: again has 2 partitions too: dead letters can be put back\n"), "{out}");
 }
 
 #[test]
@@ -72,6 +76,13 @@ fn every_trouble_is_said_at_once_with_its_exit_code() {
             "subscriptions: missing, usage: foreign",
             1,
             &["kafka: ", "missing", "foreign-value would be rejected"][..],
+        ),
+        (
+            broker.servers(),
+            registry.as_str(),
+            "subscriptions: good, usage: usage, retries: odd",
+            78,
+            &["kafka: ", "create it with 2"],
         ),
         (broker.servers(), "http://127.0.0.1:1", "subscriptions: good, usage: odd", 78, &["kafka: ", "odd", "schema registry: "]),
         ("127.0.0.1:1", registry.as_str(), "subscriptions: good, usage: usage", 1, &["kafka: no broker of kafka.brokers"]),

@@ -3,7 +3,8 @@
 use super::{directory, run};
 use std::path::Path;
 
-const COMMANDS: [&str; 6] = ["check", "demo", "generate", "replay", "run", "schema"];
+const COMMANDS: [&str; 9] =
+    ["check", "dead-letters", "dead-letters list", "dead-letters replay", "demo", "generate", "replay", "run", "schema"];
 
 fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/help").join(format!("{name}.txt"));
@@ -21,9 +22,10 @@ fn help_is_as_written() {
     assert_eq!((code, err.as_str()), (0, ""));
     compare("upswell", &out);
     for command in COMMANDS {
-        let (code, out, _) = run(directory.path(), &[command, "--help"]);
+        let args: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let (code, out, _) = run(directory.path(), &args);
         assert_eq!(code, 0);
-        compare(command, &out);
+        compare(&command.replace(' ', "-"), &out);
         assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
     }
 }
@@ -46,6 +48,10 @@ fn misuse_is_exit_code_2_and_says_so_on_stderr() {
         &["replay", "--usage", "u", "--as-of", "tomorrow"],
         &["replay", "--usage", "u", "--as-of", "1999-01-01"],
         &["replay", "--usage", "u", "--format", "xml"],
+        &["dead-letters", "list", "--config", "c", "--reason", "bad_mood"],
+        &["dead-letters", "replay", "--config", "c"],
+        &["dead-letters", "replay", "--config", "c", "--all", "--reason", "decode"],
+        &["dead-letters", "replay", "--config", "c", "--origin", "billing.usage/3/42"],
         &["schema", "invoices"],
         &["schema", "--log-level", "loud"],
     ] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use upswell::wire::exposition::catalog;
+use upswell::wire::telemetry::StopReason;
 
 const DOCUMENT: &str = include_str!("../../docs/metrics.md");
 
@@ -18,4 +19,12 @@ fn documented() -> BTreeMap<String, String> {
 fn every_metric_is_documented_with_its_labels() {
     let exported = catalog::all().map(|metric| (metric.name.to_owned(), metric.labels.join(", "))).collect();
     assert_eq!(documented(), exported);
+}
+
+#[test]
+fn every_reason_to_stop_is_documented() {
+    let row = DOCUMENT.lines().find(|line| line.starts_with("| `upswell_partition_stopped` ")).expect("a row");
+    let (_, reasons) = row.split_once("Reasons: ").expect("a list of reasons");
+    let expected = StopReason::ALL.map(|reason| format!("`{}`", reason.as_str())).join(", ");
+    assert_eq!(reasons, format!("{expected}. |"));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 use upswell::domain::calendar::Instant;
-use upswell::domain::facts::{FactKind, Reason};
+use upswell::domain::facts::{FactKind, Reason, TopicKind};
 use upswell::domain::rates::{Customers, Money, Sums};
 use upswell::engine::report::{DimensionReport, Report, SegmentReport, WindowReport};
 use upswell::wire::exposition::{Exposition, Format};
@@ -79,6 +79,8 @@ pub fn telemetry() -> Telemetry {
         topic.assigned_partitions.set(3);
         (0..3).for_each(|partition| telemetry.partitions.set_lag(kind, partition, count));
     }
+    retries(&telemetry);
+    checkpoints(&telemetry);
     telemetry.topic(FactKind::Usage).duplicates.add(17);
     telemetry.topic(FactKind::Usage).rejected.add(Reason::Decode, 3);
     telemetry.dead_letters.add(Reason::Decode, 2);
@@ -87,11 +89,38 @@ pub fn telemetry() -> Telemetry {
     telemetry.accounts.set(14);
     telemetry.dedup_entries.set(123_456_789);
     telemetry.tracked_bytes.set(1 << 30);
+    telemetry.memory_limit.set(3 << 30);
+    telemetry.memory_full.set_flag(false);
     telemetry.history_incomplete.set_flag(false);
     telemetry.rollover_duration.set(Duration::from_micros(1_500));
     telemetry.config_last_reload_successful.set_flag(true);
     telemetry.partitions.stop(2, StopReason::LogTruncated);
     telemetry
+}
+
+fn retries(telemetry: &Telemetry) {
+    telemetry.open_retries();
+    let topic = telemetry.topic(TopicKind::Retries);
+    topic.applied.add(5);
+    topic.unknown_origin.add(2);
+    topic.not_rejected.add(1);
+    topic.partitions.set(3);
+    topic.assigned_partitions.set(3);
+    telemetry.partitions.set_lag(TopicKind::Retries, 0, 4);
+}
+
+/// Twelve checkpoints begun, two of them failed, three on a bound or beyond the last one.
+fn checkpoints(telemetry: &Telemetry) {
+    telemetry.checkpoints.add(12);
+    telemetry.checkpoint_failures.add(2);
+    telemetry.checkpoint_last_success.saw(Instant(1_789_027_200_123));
+    for millis in [3, 10, 40, 41, 42, 43, 44, 800, 1_000, 600_000] {
+        telemetry.checkpoint_duration.observe(Duration::from_millis(millis));
+    }
+    telemetry.checkpoint_bytes.add(123_456_789);
+    telemetry.checkpoint_unreadable.add(1);
+    telemetry.restore_duration.set(Duration::from_millis(2_250));
+    telemetry.rebuilds.add(1);
 }
 
 /// Everything published, ready.

@@ -119,29 +119,63 @@ fn hostile_values_survive_both_formats() {
 fn openmetrics_families_are_well_formed() {
     let families = parse_openmetrics(&fixture::scrape(fixture::published(), fixture::telemetry(), Format::OpenMetrics));
     for (name, family) in &families {
-        let suffix = match family.kind.as_str() {
-            "counter" => "_total",
-            "info" => "_info",
-            "gauge" => "",
+        let suffixes = match family.kind.as_str() {
+            "counter" => &["_total"][..],
+            "info" => &["_info"],
+            "gauge" => &[""],
+            "histogram" => &["_bucket", "_count", "_sum"],
             other => panic!("{name} is {other}"),
         };
         assert!(!family.help.is_empty() && !family.samples.is_empty(), "{name}");
-        assert!(family.samples.iter().all(|sample| sample.name == format!("{name}{suffix}")), "{name}: {family:?}");
-        assert!(suffix.is_empty() || !name.ends_with(suffix), "{name}");
-        assert!(suffix != "_info" || family.samples.iter().all(|sample| sample.value == 1.0), "{name}");
+        let found: BTreeSet<_> = family.samples.iter().map(|sample| sample.name.strip_prefix(name.as_str())).collect();
+        assert!(found.into_iter().eq(suffixes.iter().map(|suffix| Some(*suffix))), "{name}: {family:?}");
+        assert!(suffixes.iter().all(|suffix| suffix.is_empty() || !name.ends_with(suffix)), "{name}");
+        assert!(family.kind != "info" || family.samples.iter().all(|sample| sample.value == 1.0), "{name}");
         if let Some(unit) = &family.unit {
             assert!(["seconds", "bytes", "ratio"].contains(&unit.as_str()) && name.ends_with(&format!("_{unit}")), "{name}");
         }
-        let distinct: BTreeSet<_> = family.samples.iter().map(|sample| &sample.labels).collect();
+        let distinct: BTreeSet<_> = family.samples.iter().map(|sample| (&sample.name, &sample.labels)).collect();
         assert_eq!(distinct.len(), family.samples.len(), "{name} has a label set twice");
     }
+}
+
+#[test]
+fn buckets_are_cumulative_and_agree_with_the_count() {
+    for (format, parse) in [(Format::Text, parse as fn(&str) -> _), (Format::OpenMetrics, parse_openmetrics)] {
+        let families: BTreeMap<String, Family> = parse(&fixture::stable_scrape(format));
+        let histograms = families.iter().filter(|(_, family)| family.kind == "histogram");
+        assert_eq!(histograms.clone().map(|(name, _)| name).collect::<Vec<_>>(), ["upswell_checkpoint_duration_seconds"]);
+        for (name, family) in histograms {
+            let of = |suffix| family.samples.iter().filter(move |sample| sample.name == format!("{name}{suffix}"));
+            let buckets: Vec<(f64, f64)> = of("_bucket").map(|sample| (bound(sample), sample.value)).collect();
+            let totals = |suffix| of(suffix).map(|sample| sample.value).collect::<Vec<_>>();
+            assert!(buckets.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1), "{format:?}: {buckets:?}");
+            assert_eq!(buckets.last(), Some(&(f64::INFINITY, 10.0)), "{format:?}");
+            assert_eq!((totals("_count"), totals("_sum")), (vec![10.0], vec![602.023]), "{format:?}");
+        }
+    }
+}
+
+/// The bound of a bucket; the formats write 1 differently.
+fn bound(sample: &Sample) -> f64 {
+    let [(label, bound)] = sample.labels.as_slice() else { panic!("{sample:?}") };
+    assert_eq!(label, "le");
+    bound.parse().expect("a number or +Inf")
+}
+
+/// With the bounds of buckets as OpenMetrics writes them.
+fn canonical(mut sample: Sample) -> Sample {
+    let bounds =
+        sample.labels.iter_mut().filter(|(label, bound)| label == "le" && bound.bytes().all(|byte| byte.is_ascii_digit()));
+    bounds.for_each(|(_, bound)| bound.push_str(".0"));
+    sample
 }
 
 #[test]
 fn both_formats_say_the_same() {
     let (text, open) = (fixture::stable_scrape(Format::Text), fixture::stable_scrape(Format::OpenMetrics));
     let samples = |families: BTreeMap<String, Family>| -> Vec<Sample> {
-        let mut samples: Vec<_> = families.into_values().flat_map(|family| family.samples).collect();
+        let mut samples: Vec<_> = families.into_values().flat_map(|family| family.samples).map(canonical).collect();
         samples.sort_by(|one, other| (&one.name, &one.labels).cmp(&(&other.name, &other.labels)));
         samples
     };

@@ -4,7 +4,8 @@ use crate::fixture;
 use crate::grammar::{Family, parse};
 use std::collections::BTreeMap;
 use upswell::domain::facts::Reason;
-use upswell::wire::exposition::{Format, catalog};
+use upswell::wire::exposition::Format;
+use upswell::wire::exposition::catalog::{self, Kind};
 use upswell::wire::published::Published;
 use upswell::wire::telemetry::Telemetry;
 
@@ -32,27 +33,57 @@ fn everything_in_the_catalog_appears_with_its_labels() {
     for metric in catalog::all() {
         let family = families.get(metric.name).unwrap_or_else(|| panic!("{} is missing", metric.name));
         for sample in &family.samples {
-            assert!(sample.labels.iter().map(|(name, _)| name.as_str()).eq(metric.labels.iter().copied()), "{}", metric.name);
+            let bound = (metric.kind == Kind::Histogram && sample.name.ends_with("_bucket")).then_some("le");
+            let expected = metric.labels.iter().copied().chain(bound);
+            assert!(sample.labels.iter().map(|(name, _)| name.as_str()).eq(expected), "{}", metric.name);
         }
     }
     let others: Vec<_> = families.keys().filter(|name| catalog::all().all(|metric| metric.name != *name)).collect();
     assert!(others.iter().all(|name| name.starts_with("process_")) && others.len() == 7, "{others:?}");
 }
 
+/// Exactly these topics are there, with all their counters.
+fn counters_of_topics_are_0(families: &BTreeMap<String, Family>, topics: &[&str]) {
+    assert_eq!(families["upswell_events_applied_total"].samples.len(), topics.len());
+    for topic in topics {
+        assert_eq!(value(families, "upswell_events_applied_total", &[topic]), Some(0.0));
+        assert_eq!(value(families, "upswell_misplaced_customers_total", &[topic]), Some(0.0));
+        for reason in Reason::ALL {
+            assert_eq!(value(families, "upswell_events_rejected_total", &[topic, reason.as_str()]), Some(0.0));
+            assert_eq!(value(families, "upswell_dead_letters_total", &[reason.as_str()]), Some(0.0));
+        }
+    }
+}
+
+/// Topic and reason of every counter of ignored events.
+fn ignored(families: &BTreeMap<String, Family>) -> Vec<(&str, &str)> {
+    let samples = families["upswell_events_ignored_total"].samples.iter();
+    samples.map(|sample| (sample.labels[0].1.as_str(), sample.labels[1].1.as_str())).collect()
+}
+
+#[test]
+fn the_retries_topic_has_counters_once_it_is_there() {
+    let telemetry = Telemetry::new("s", "u", "r");
+    telemetry.open_retries();
+    let families = scraped(Published::new(), telemetry);
+    counters_of_topics_are_0(&families, &["r", "s", "u"]);
+    let of_retries = ["duplicate", "not_rejected", "unknown_origin"].map(|reason| ("r", reason));
+    assert_eq!(ignored(&families), [&of_retries[..], &[("s", "duplicate"), ("u", "duplicate")]].concat());
+    assert_eq!(value(&families, "upswell_last_event_timestamp_seconds", &["r"]), None);
+}
+
 #[test]
 fn a_fresh_service_shows_counters_at_0_and_no_unknown_gauge() {
     let families = scraped(Published::new(), Telemetry::new("s", "u", "r"));
-    for topic in ["s", "u"] {
-        assert_eq!(value(&families, "upswell_events_applied_total", &[topic]), Some(0.0));
-        assert_eq!(value(&families, "upswell_events_ignored_total", &[topic, "duplicate"]), Some(0.0));
-        assert_eq!(value(&families, "upswell_misplaced_customers_total", &[topic]), Some(0.0));
-        for reason in Reason::ALL {
-            assert_eq!(value(&families, "upswell_events_rejected_total", &[topic, reason.as_str()]), Some(0.0));
-            assert_eq!(value(&families, "upswell_dead_letters_total", &[reason.as_str()]), Some(0.0));
-        }
-    }
+    counters_of_topics_are_0(&families, &["s", "u"]);
+    assert_eq!(ignored(&families), [("s", "duplicate"), ("u", "duplicate")]);
     let expected = [
         "upswell_build_info",
+        "upswell_checkpoint_duration_seconds",
+        "upswell_checkpoint_failures_total",
+        "upswell_checkpoint_written_bytes_total",
+        "upswell_checkpoints_total",
+        "upswell_checkpoints_unreadable_total",
         "upswell_dead_letters_total",
         "upswell_events_applied_total",
         "upswell_events_ignored_total",
@@ -62,6 +93,7 @@ fn a_fresh_service_shows_counters_at_0_and_no_unknown_gauge() {
         "upswell_misplaced_customers_total",
         "upswell_ready",
         "upswell_rebalances_total",
+        "upswell_rebuilds_total",
     ];
     assert!(families.keys().filter(|name| !name.starts_with("process_")).eq(expected.iter().copied()), "{:?}", families.keys());
     assert_eq!(value(&families, "upswell_ready", &[]), Some(0.0));
@@ -122,6 +154,21 @@ fn figures_are_the_reports() {
         ("upswell_consumer_lag", &["billing.usage", "2"], 123_456_789.0),
         ("upswell_partition_stopped", &["2", "log_truncated"], 1.0),
         ("upswell_consumer_group_info", &["consumer", "range"], 1.0),
+        ("upswell_consumer_lag", &["billing.retries", "0"], 4.0),
+        ("upswell_events_ignored_total", &["billing.retries", "unknown_origin"], 2.0),
+        ("upswell_events_ignored_total", &["billing.retries", "not_rejected"], 1.0),
+        ("upswell_checkpoints_total", &[], 12.0),
+        ("upswell_checkpoint_failures_total", &[], 2.0),
+        ("upswell_checkpoint_last_success_timestamp_seconds", &[], 1_789_027_200.123),
+        ("upswell_checkpoint_duration_seconds", &["0.01"], 2.0),
+        ("upswell_checkpoint_duration_seconds", &["0.5"], 7.0),
+        ("upswell_checkpoint_duration_seconds", &["+Inf"], 10.0),
+        ("upswell_checkpoint_written_bytes_total", &[], 123_456_789.0),
+        ("upswell_checkpoints_unreadable_total", &[], 1.0),
+        ("upswell_restore_duration_seconds", &[], 2.25),
+        ("upswell_rebuilds_total", &[], 1.0),
+        ("upswell_memory_limit_bytes", &[], 3_221_225_472.0),
+        ("upswell_memory_full", &[], 0.0),
         ("upswell_rollover_duration_seconds", &[], 0.0015),
         ("upswell_live_partitions", &[], 3.0),
         ("upswell_ready", &[], 1.0),

@@ -60,6 +60,8 @@ pub struct Bench {
     pub subscriptions: String,
     pub usage: String,
     pub dead_letters: String,
+    /// Not created with the others.
+    pub retries: String,
     name: String,
     registry_url: String,
     registry_keys: String,
@@ -82,6 +84,7 @@ impl Bench {
             subscriptions: format!("{name}.subscriptions"),
             usage: format!("{name}.usage"),
             dead_letters: format!("{name}.dead-letters"),
+            retries: format!("{name}.retries"),
             name: name.to_owned(),
             registry_url: registry().url(),
             registry_keys: String::new(),
@@ -129,10 +132,11 @@ impl Bench {
 
     /// The configuration file with other brokers.
     pub fn config_at(&self, brokers: &str) -> String {
-        let Bench { subscriptions, usage, dead_letters, name, registry_url, registry_keys, kafka_keys, revenue, .. } = self;
+        let Bench { subscriptions, usage, dead_letters, retries, name, registry_url, registry_keys, kafka_keys, revenue, .. } =
+            self;
         format!(
             "kafka:\n  brokers: \"{brokers}\"\n  group_id: {name}\n  topics: {{ subscriptions: {subscriptions}, usage: {usage}, \
-             dead_letters: {dead_letters} }}\n{kafka_keys}schema_registry: {{ url: \"{registry_url}\"{registry_keys} }}\n{revenue}"
+             dead_letters: {dead_letters}, retries: {retries} }}\n{kafka_keys}schema_registry: {{ url: \"{registry_url}\"{registry_keys} }}\n{revenue}"
         )
     }
 

@@ -34,6 +34,7 @@ impl Program {
         file.write_all(configuration.as_bytes()).expect("room on the disk");
         let mut command = Command::new(env!("CARGO_BIN_EXE_upswell"));
         command.arg("run").arg("--config").arg(file.path()).stderr(Stdio::piped());
+        command.env("UPSWELL_CHECKPOINT_URL", "memory:///");
         let mut child = command.spawn().expect("the program");
         let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let said: Arc<Mutex<Vec<String>>> = Arc::default();

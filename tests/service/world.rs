@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 use upswell::adapter::clock::Clock;
 use upswell::adapter::kafka;
+use upswell::adapter::store::{self, Store};
 use upswell::domain::accept;
 use upswell::domain::calendar::{Instant, Zone};
 use upswell::domain::currency::{Currency, ExchangeRates};
@@ -72,6 +73,10 @@ impl World {
             listen: "127.0.0.1:0".to_owned(),
             reload: None,
             workers: 2,
+            store: Store::open(&store::Settings { url: "memory:///".to_owned() }).expect("a store"),
+            checkpoint_interval: Duration::from_millis(200),
+            rebuild: false,
+            memory_limit: None,
             tick: Duration::from_millis(50),
             fetch_bytes: 64 << 20,
         }

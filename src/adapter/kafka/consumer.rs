@@ -1,9 +1,10 @@
 //! One member of the consumer group: partitions come and go, and each assigned partition is a queue of its own.
 //!
 //! A thread of its own polls the member, for events only; records wait in the partitions' queues until a worker takes them, and
-//! a queue nobody reads stops being filled, which is the backpressure. Partitions are assigned with explicit offsets in one
-//! call, so no committed offset can ever decide where reading starts, and a queue is split off before its partition is fetched,
-//! so no record can surface anywhere else. Revocation waits until every reader has let go, or for [`RELEASE_DEADLINE`].
+//! a queue nobody reads stops being filled, which is the backpressure. Partitions are assigned at their beginning and paused, so no
+//! committed offset can ever decide where reading starts; [`Source::begin_at`] takes each to where its state stands. A queue is
+//! split off before its partition is fetched, so no record can surface anywhere else. Revocation waits until every reader has let
+//! go, or for [`RELEASE_DEADLINE`].
 //!
 //! Guaranteed: readers never need the polling thread, so waiting for them cannot deadlock; no record of a revoked partition
 //! comes out of a source made after it. Not guaranteed: that a commit arrives; committed offsets are for lag tools only.
@@ -28,20 +29,34 @@ pub const RELEASE_DEADLINE: Duration = Duration::from_secs(20);
 /// How often the polling thread looks whether it is to leave.
 const POLL: Duration = Duration::from_millis(100);
 
+/// How long taking a partition to an offset may take.
+const SEEK_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A topic's partition.
 pub type Place = (String, i32);
 
 /// What happens to the membership. Events arrive in order.
 pub enum GroupEvent {
-    /// Further partitions are ours; with the eager protocol, after all others were revoked. May be empty.
+    /// Further partitions are ours; with the eager protocol, after all others were revoked. May be empty. They stand still until
+    /// [`Source::begin_at`].
     Assigned(Vec<Source>),
-    /// These partitions are no longer ours. Drop their sources, then `released`: the group waits for it. `rejoining` if the member
-    /// has nothing now and is going to be assigned anew.
-    Revoked { places: Vec<Place>, rejoining: bool, released: Sender<()> },
+    /// These partitions are no longer ours. Drop their sources, then `released`: the group waits for it.
+    Revoked { places: Vec<Place>, why: Revocation, released: Sender<()> },
     /// The client is in trouble and goes on trying: a sentence.
     Troubled(String),
     /// The client is dead for good: a sentence.
     Died(String),
+}
+
+/// Why partitions are no longer ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// They go to another member.
+    Moved,
+    /// Everything was taken away, and is about to be assigned anew.
+    Rejoining,
+    /// The group has given this member up; others may have the partitions already.
+    Lost,
 }
 
 /// The membership. Dropped without [`Group::leave`], the group notices only by the session timeout.
@@ -93,15 +108,9 @@ impl Group {
         }
     }
 
-    /// The source of an assigned partition once more, from its beginning; the one before must have been dropped.
+    /// The source of an assigned partition once more; the one before must have been dropped. It goes on from [`Source::begin_at`].
     pub fn again(&self, topic: &str, partition: i32) -> Option<Source> {
-        let consumer = self.consumer.upgrade()?;
-        let source = Source::split(consumer.clone(), topic, partition)?;
-        if let Err(error) = consumer.seek(topic, partition, Offset::Beginning, Duration::ZERO) {
-            tracing::warn!(topic, partition, %error, "could not go back to the beginning of a partition");
-            return None;
-        }
-        Some(source)
+        Source::split(self.consumer.upgrade()?, topic, partition)
     }
 
     /// Leaves the group, so that others take over at once. All sources must have been dropped. `false` if the broker did not let
@@ -181,6 +190,8 @@ impl Member {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list)?,
             RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(list)?,
         }
+        // Nothing is fetched before it is known from where.
+        consumer.pause(list)?;
         let _ = self.events.send(GroupEvent::Assigned(sources));
         Ok(())
     }
@@ -193,9 +204,13 @@ impl Member {
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
         let places = list.elements().iter().map(|place| (place.topic().to_owned(), place.partition())).collect();
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-        let rejoining = !cooperative || consumer.assignment_lost();
+        let why = match (consumer.assignment_lost(), cooperative) {
+            (true, _) => Revocation::Lost,
+            (false, true) => Revocation::Moved,
+            (false, false) => Revocation::Rejoining,
+        };
         let (released, wait) = bounded(0);
-        let _ = self.events.send(GroupEvent::Revoked { places, rejoining, released });
+        let _ = self.events.send(GroupEvent::Revoked { places, why, released });
         if wait.recv_timeout(RELEASE_DEADLINE) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
             tracing::warn!("revoked partitions were not released in time; the group goes on without waiting");
         }
@@ -212,8 +227,8 @@ pub struct Source {
 }
 
 /// What a source has to offer at the moment.
-pub enum Offer<'s> {
-    Record(BorrowedMessage<'s>),
+pub enum Offer<R> {
+    Record(R),
     /// Nothing fetched yet.
     Empty,
     /// The log no longer holds the next offset: records were deleted before they were read.
@@ -231,8 +246,19 @@ impl Source {
         Some(Source { topic: topic.to_owned(), partition, queue, consumer })
     }
 
+    /// Has records come from an offset on. What was fetched before may still come first.
+    ///
+    /// # Errors
+    /// The client has not taken over the assignment yet, or no longer has it; try again.
+    pub fn begin_at(&self, next: i64) -> KafkaResult<()> {
+        self.consumer.seek(&self.topic, self.partition, Offset::Offset(next), SEEK_PATIENCE)?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, self.partition);
+        self.consumer.resume(&list)
+    }
+
     /// The next record, without waiting. It pins the buffer it was fetched in: use it at once.
-    pub fn poll(&self) -> Offer<'_> {
+    pub fn poll(&self) -> Offer<BorrowedMessage<'_>> {
         match self.queue.poll(Duration::ZERO) {
             Some(Ok(record)) => Offer::Record(record),
             None => Offer::Empty,
@@ -255,7 +281,7 @@ impl Source {
     }
 }
 
-fn trouble<'s>(error: &KafkaError) -> Offer<'s> {
+fn trouble<R>(error: &KafkaError) -> Offer<R> {
     use RDKafkaErrorCode::{AutoOffsetReset, BadCompression, BadMessage, InvalidMessage, NotImplemented};
     match error.rdkafka_error_code() {
         Some(AutoOffsetReset) => Offer::Truncated,
@@ -280,7 +306,7 @@ mod tests {
             (Code::TopicAuthorizationFailed, "troubled"),
             (Code::BrokerTransportFailure, "troubled"),
         ] {
-            let seen = match trouble(&KafkaError::MessageConsumption(code)) {
+            let seen = match trouble::<()>(&KafkaError::MessageConsumption(code)) {
                 Offer::Truncated => "truncated",
                 Offer::Unreadable(_) => "unreadable",
                 Offer::Troubled(_) => "troubled",

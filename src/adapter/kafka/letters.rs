@@ -15,6 +15,8 @@ mod ledger;
 mod origin;
 mod parcel;
 mod postbag;
+pub mod reading;
+pub mod returns;
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

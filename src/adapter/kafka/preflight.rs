@@ -47,6 +47,8 @@ pub struct ClusterFacts {
     pub subscriptions: TopicFacts,
     pub usage: TopicFacts,
     pub dead_letters: TopicFacts,
+    /// `None` if there is no such topic: nothing was ever put back.
+    pub retries: Option<TopicFacts>,
 }
 
 /// All that a look at the cluster found.
@@ -69,6 +71,17 @@ pub fn preflight(settings: &Settings, timeout: Duration) -> Result<ClusterFacts,
         (None, Some(facts)) => Ok(facts),
         (None, None) => Err(Trouble::transient("the cluster could not be described; it is asked again")),
     }
+}
+
+/// Looks at the dead-letter topic alone, and where its logs begin and end. Blocks like [`preflight`].
+pub fn dead_letters(settings: &Settings, timeout: Duration) -> Result<TopicFacts, Trouble> {
+    let probe = Probe::new(settings, timeout)?;
+    let mut topic = match probe.topic("dead_letters", &settings.topics.dead_letters) {
+        Ok(topic) => topic,
+        Err(Missing::Topic(_, trouble) | Missing::Cluster(trouble)) => return Err(trouble),
+    };
+    probe.offsets(&mut topic)?;
+    Ok(topic)
 }
 
 /// Looks at the cluster and reports everything found. Blocks like [`preflight`].
@@ -106,7 +119,7 @@ impl<'s> Probe<'s> {
         for (key, name) in named {
             match self.topic(key, name) {
                 Ok(topic) => found.push(topic),
-                Err(Missing::Topic(trouble)) => troubles.push(trouble),
+                Err(Missing::Topic(_, trouble)) => troubles.push(trouble),
                 Err(Missing::Cluster(trouble)) => {
                     troubles.push(trouble);
                     return None;
@@ -116,16 +129,35 @@ impl<'s> Probe<'s> {
         if found.is_empty() {
             return None;
         }
-        self.settings_of(troubles, warnings, &found);
-        let billing = found.iter_mut().filter(|topic| topic.name != topics.dead_letters);
-        billing.for_each(|topic| troubles.extend(self.offsets(topic).err()));
+        found.extend(self.retries(troubles, warnings));
+        self.policies(troubles, warnings, &found);
+        self.timestamps(troubles, warnings, &found);
+        let read = found.iter_mut().filter(|topic| topic.name != topics.dead_letters);
+        read.for_each(|topic| troubles.extend(self.offsets(topic).err()));
         if !self.settings.accept_truncated_log {
-            troubles.extend(found.iter().filter_map(truncation));
+            // Retries are gone with their retention: by then they were judged.
+            warnings.extend(found.iter().filter(|topic| topic.name != topics.retries).filter_map(truncation));
         }
         troubles.extend(unequal(self.settings, &found));
-        let [subscriptions, usage, dead_letters] = <[TopicFacts; 3]>::try_from(self.identified(found, troubles)).ok()?;
+        let mut found = self.identified(found, troubles);
+        let retries = found.pop_if(|topic| topic.name == topics.retries);
+        let [subscriptions, usage, dead_letters] = <[TopicFacts; 3]>::try_from(found).ok()?;
         let cluster_id = self.consumer.client().fetch_cluster_id(Duration::ZERO);
-        Some(ClusterFacts { cluster_id, subscriptions, usage, dead_letters })
+        Some(ClusterFacts { cluster_id, subscriptions, usage, dead_letters, retries })
+    }
+
+    /// The retries topic, which nobody needs until something is put back.
+    fn retries(&self, troubles: &mut Vec<Trouble>, warnings: &mut Vec<String>) -> Option<TopicFacts> {
+        use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
+        match self.topic("retries", &self.settings.topics.retries) {
+            Ok(topic) => return Some(topic),
+            Err(Missing::Topic(UnknownTopic | UnknownTopicOrPartition, _)) => {}
+            Err(Missing::Topic(TopicAuthorizationFailed, trouble)) => {
+                warnings.push(format!("{trouble}; until then nothing that is put back is read"));
+            }
+            Err(Missing::Topic(_, trouble) | Missing::Cluster(trouble)) => troubles.push(trouble),
+        }
+        None
     }
 
     /// Asks until there is an answer, a refusal of our credentials, or no time left.
@@ -165,16 +197,22 @@ impl<'s> Probe<'s> {
         let topic = metadata.topics().iter().find(|topic| topic.name() == name);
         let error = topic.map_or(Some(RDKafkaErrorCode::UnknownTopicOrPartition), |topic| topic.error().map(Into::into));
         if let Some(code) = error {
-            return Err(Missing::Topic(absent(key, name, code)));
+            return Err(Missing::Topic(code, absent(key, name, code)));
         }
         let partitions = topic.map(|topic| topic.partitions()).unwrap_or_default();
         let leaderless: Vec<i32> = partitions.iter().filter(|part| part.leader() < 0).map(|part| part.id()).collect();
         match (partitions.len(), leaderless.first()) {
-            (0, _) => Err(Missing::Topic(Trouble::transient(format!("topic {name} has no partitions yet; wait, or add some")))),
-            (_, Some(first)) => Err(Missing::Topic(Trouble::transient(format!(
-                "{} of topic {name}'s partitions have no leader (the first is {first}): bring the brokers that hold them back",
-                leaderless.len()
-            )))),
+            (0, _) => {
+                let sentence = format!("topic {name} has no partitions yet; wait, or add some");
+                Err(Missing::Topic(RDKafkaErrorCode::LeaderNotAvailable, Trouble::transient(sentence)))
+            }
+            (_, Some(first)) => {
+                let sentence = format!(
+                    "{} of topic {name}'s partitions have no leader (the first is {first}): bring the brokers that hold them back",
+                    leaderless.len()
+                );
+                Err(Missing::Topic(RDKafkaErrorCode::LeaderNotAvailable, Trouble::transient(sentence)))
+            }
             (count, None) => Ok(TopicFacts {
                 name: name.to_owned(),
                 id: None,
@@ -208,18 +246,22 @@ impl<'s> Probe<'s> {
             .unwrap_or_default()
     }
 
-    /// Looks at `cleanup.policy`: compaction keeps one record of a key, and our key is the customer.
-    fn settings_of(&self, troubles: &mut Vec<Trouble>, warnings: &mut Vec<String>, found: &[TopicFacts]) {
+    /// One setting of each topic.
+    fn setting(&self, found: &[TopicFacts], setting: &str, troubles: &mut Vec<Trouble>) -> Vec<describe::SettingOf> {
         let (brokers, names) = (self.brokers(), names(found));
         let ask = |timeout| {
-            let answer = describe::topic_setting(self.consumer.client(), &brokers, &names, "cleanup.policy", timeout);
+            let answer = describe::topic_setting(self.consumer.client(), &brokers, &names, setting, timeout);
             unless_unsupported(answer)
         };
-        let policies = match self.attempt(ask) {
-            Ok(policies) => policies.unwrap_or_default(),
-            Err(trouble) => return troubles.push(trouble.about("cleanup.policy of the topics is not known")),
-        };
-        for (topic, policy) in policies {
+        self.attempt(ask).map(Option::unwrap_or_default).unwrap_or_else(|trouble| {
+            troubles.push(trouble.about(&format!("{setting} of the topics is not known")));
+            Vec::new()
+        })
+    }
+
+    /// Looks at `cleanup.policy`: compaction keeps one record of a key, and our key is the customer.
+    fn policies(&self, troubles: &mut Vec<Trouble>, warnings: &mut Vec<String>, found: &[TopicFacts]) {
+        for (topic, policy) in self.setting(found, "cleanup.policy", troubles) {
             let letters = topic == self.settings.topics.dead_letters;
             match policy {
                 Ok(Some(policy)) if policy.contains("compact") && letters => warnings.push(format!(
@@ -231,6 +273,21 @@ impl<'s> Probe<'s> {
                     "cleanup.policy of topic {topic} may not be read ({code}), so compaction would go unnoticed: grant \
                      DescribeConfigs on the topic, and make sure the policy is delete"
                 )),
+            }
+        }
+    }
+
+    /// Looks at `message.timestamp.type` of the topics we write to: a record that is put back is judged by its own time.
+    fn timestamps(&self, troubles: &mut Vec<Trouble>, warnings: &mut Vec<String>, found: &[TopicFacts]) {
+        let topics = &self.settings.topics;
+        let written: Vec<TopicFacts> =
+            found.iter().filter(|topic| topic.name == topics.dead_letters || topic.name == topics.retries).cloned().collect();
+        for (topic, kind) in self.setting(&written, "message.timestamp.type", troubles) {
+            if kind.is_ok_and(|kind| kind.as_deref() == Some("LogAppendTime")) {
+                warnings.push(format!(
+                    "message.timestamp.type of topic {topic} is LogAppendTime: a dead letter that is put back loses its record's own \
+                     time, by which future_usage is judged; set it to CreateTime"
+                ));
             }
         }
     }
@@ -256,7 +313,7 @@ impl<'s> Probe<'s> {
 
 /// Why a topic could not be looked at.
 enum Missing {
-    Topic(Trouble),
+    Topic(RDKafkaErrorCode, Trouble),
     /// Nothing else will be answered either.
     Cluster(Trouble),
 }
@@ -299,16 +356,27 @@ fn absent(key: &str, name: &str, code: RDKafkaErrorCode) -> Trouble {
     })
 }
 
-fn unequal(settings: &Settings, found: &[TopicFacts]) -> Option<Trouble> {
+/// A customer's events must be in the same partition of all topics that are read.
+fn unequal(settings: &Settings, found: &[TopicFacts]) -> Vec<Trouble> {
     let of = |name: &str| found.iter().find(|topic| topic.name == name);
-    let (subscriptions, usage) = (of(&settings.topics.subscriptions)?, of(&settings.topics.usage)?);
-    (subscriptions.partitions != usage.partitions).then(|| {
-        Trouble::configuration(format!(
-            "topic {} has {} partitions and topic {} has {}: a customer's events must be in the same partition of both, so give both \
-             topics the same number of partitions (and write the events again)",
-            subscriptions.name, subscriptions.partitions, usage.name, usage.partitions
-        ))
-    })
+    let Some(subscriptions) = of(&settings.topics.subscriptions) else { return Vec::new() };
+    let counted = |topic: &TopicFacts| {
+        (topic.partitions != subscriptions.partitions).then(|| {
+            format!(
+                "topic {} has {} partitions and topic {} has {}: a customer's events must be in the same partition of both",
+                subscriptions.name, subscriptions.partitions, topic.name, topic.partitions
+            )
+        })
+    };
+    let usage = of(&settings.topics.usage).and_then(counted);
+    let usage =
+        usage.map(|found| format!("{found}, so give both topics the same number of partitions (and write the events again)"));
+    let retries = of(&settings.topics.retries).and_then(counted);
+    let retries = retries.map(|found| {
+        let (name, count) = (&settings.topics.retries, subscriptions.partitions);
+        format!("{found}, so delete topic {name}, create it with {count} partitions and put the dead letters back again")
+    });
+    usage.into_iter().chain(retries).map(Trouble::configuration).collect()
 }
 
 fn compacted(topic: &str, policy: &str) -> Trouble {
@@ -318,17 +386,18 @@ fn compacted(topic: &str, policy: &str) -> Trouble {
     ))
 }
 
-fn truncation(topic: &TopicFacts) -> Option<Trouble> {
+/// A start from a checkpoint does not need the beginning of the log; one without is refused partition by partition.
+fn truncation(topic: &TopicFacts) -> Option<String> {
     let all: Vec<String> = topic.truncated().map(|(part, start)| format!("partition {part} begins at offset {start}")).collect();
     let rest = all.len().saturating_sub(NAMED_PARTITIONS);
     let named = all.iter().take(NAMED_PARTITIONS).cloned().collect::<Vec<_>>().join(", ");
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     (!all.is_empty()).then(|| {
-        Trouble::truncated(format!(
-            "the log of topic {} no longer begins at offset 0 ({named}{more}), so history is missing: restore the topic, or set \
-             kafka.accept_truncated_log: true to start with what is left",
+        format!(
+            "the log of topic {} no longer begins at offset 0 ({named}{more}): a partition without a checkpoint does not start unless the \
+             topic is restored, or kafka.accept_truncated_log: true is set to start with what is left",
             topic.name
-        ))
+        )
     })
 }
 

@@ -170,6 +170,17 @@ impl Settings {
         config
     }
 
+    /// A consumer that is assigned what to read by hand and says where each log ends. The group is named because the client demands one;
+    /// it is not joined, and nothing is committed.
+    pub fn reader(&self) -> ClientConfig {
+        let mut config = self.base();
+        self.pass_through(&mut config);
+        config.set("group.id", &self.group_id).set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        config.set("auto.offset.reset", "earliest").set("enable.partition.eof", "true").set("check.crcs", "true");
+        own(&mut config);
+        config
+    }
+
     /// A client that only asks questions. It is a consumer without a group: joins nothing, commits nothing, creates nothing.
     pub fn probe(&self) -> ClientConfig {
         let mut config = self.base();

@@ -9,8 +9,6 @@ pub enum Severity {
     Unreachable,
     /// It may pass by itself: a topic not made yet, no leader, no permission yet. Retry for ever.
     Transient,
-    /// The log no longer reaches back to offset 0: refused until somebody accepts it or restores the topic.
-    TruncatedLog,
     /// Nothing but a change of configuration helps: exit 78.
     Configuration,
 }
@@ -37,11 +35,6 @@ impl Trouble {
     /// No broker answers.
     pub(super) fn unreachable(text: impl Into<String>) -> Trouble {
         Trouble { severity: Severity::Unreachable, text: text.into() }
-    }
-
-    /// A log that does not begin at offset 0.
-    pub(super) fn truncated(text: impl Into<String>) -> Trouble {
-        Trouble { severity: Severity::TruncatedLog, text: text.into() }
     }
 
     /// A trouble that only a change of configuration ends.

@@ -64,7 +64,7 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
 fn look_at_kafka(config: &Config, findings: &mut Findings) {
     let found = inspect(&config.kafka.settings(), TIMEOUT);
     found.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    findings.well.extend(found.facts.as_ref().map(cluster));
+    findings.well.extend(found.facts.iter().flat_map(|facts| [cluster(facts), retries(facts, &config.kafka.topics.retries)]));
     findings.configuration |= found.troubles.iter().any(|trouble| !trouble.is_transient());
     findings.troubles.extend(found.troubles.iter().map(|trouble| format!("kafka: {trouble}")));
 }
@@ -80,6 +80,14 @@ fn cluster(facts: &ClusterFacts) -> String {
         records(&subscriptions.end_offsets, &subscriptions.start_offsets),
         records(&usage.end_offsets, &usage.start_offsets),
     )
+}
+
+fn retries(facts: &ClusterFacts, name: &str) -> String {
+    let count = facts.subscriptions.partitions;
+    match &facts.retries {
+        Some(_) => format!("kafka: {name} has {count} partitions too: dead letters can be put back"),
+        None => format!("kafka: there is no topic {name}; `upswell dead-letters replay` needs it, with {count} partitions"),
+    }
 }
 
 fn verdict(findings: &Findings) -> Result<(), Failure> {

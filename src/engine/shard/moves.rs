@@ -59,6 +59,16 @@ impl Shard {
         plan.frame(self.floor_at).first_usage_day() >= self.floor
     }
 
+    /// What the shard is asked to show.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Whether totals are kept.
+    pub fn is_live(&self) -> bool {
+        self.view.is_some()
+    }
+
     /// No view before this instant may be drawn: usage days only it needs may be gone.
     pub fn earliest_view(&self) -> Instant {
         self.floor_at

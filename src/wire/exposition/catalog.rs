@@ -3,11 +3,13 @@
 //! The families, the descriptors and the documentation are all checked against this list, so a metric cannot exist without a
 //! help text or be documented without existing.
 
-/// Counter or gauge. A gauge whose name ends in `_info` is an info metric in OpenMetrics.
+/// What the samples of a metric are. A gauge whose name ends in `_info` is an info metric in OpenMetrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Counter,
     Gauge,
+    /// Without labels but for those of its buckets.
+    Histogram,
 }
 
 /// One metric.
@@ -80,7 +82,7 @@ metrics! { OPERATIONAL:
     READY = Gauge "upswell_ready" [] "1 when every assigned partition has caught up and intake runs, else 0.";
     BUILD = Gauge "upswell_build_info" ["version"] "The version that is running.";
     EVENTS_APPLIED = Counter "upswell_events_applied_total" ["topic"] "Events that entered the state.";
-    EVENTS_IGNORED = Counter "upswell_events_ignored_total" ["topic", "reason"] "Events that were already applied.";
+    EVENTS_IGNORED = Counter "upswell_events_ignored_total" ["topic", "reason"] "Events that change nothing.";
     EVENTS_REJECTED = Counter "upswell_events_rejected_total" ["topic", "reason"] "Events that cannot be used.";
     DEAD_LETTERS = Counter "upswell_dead_letters_total" ["reason"] "Rejected records the dead-letter topic has acknowledged.";
     CONSUMER_LAG = Gauge "upswell_consumer_lag" ["topic", "partition"] "Records of an assigned partition not applied yet.";
@@ -90,10 +92,22 @@ metrics! { OPERATIONAL:
     ACCOUNTS = Gauge "upswell_accounts" [] "Customers held by this instance.";
     DEDUP_ENTRIES = Gauge "upswell_dedup_entries" [] "Usage ids remembered.";
     TRACKED_BYTES = Gauge "upswell_tracked_bytes" [] "Memory of the state, estimated from what it holds.";
+    MEMORY_LIMIT = Gauge "upswell_memory_limit_bytes" [] "Memory the state may take before intake waits.";
+    MEMORY_FULL = Gauge "upswell_memory_full" [] "1 while intake waits because the memory limit is reached, else 0.";
     PARTITION_STOPPED = Gauge "upswell_partition_stopped" ["partition", "reason"] "1 for a partition whose intake has stopped.";
     MISPLACED_CUSTOMERS = Counter "upswell_misplaced_customers_total" ["topic"]
         "Customers found in a partition that is not theirs.";
     HISTORY_INCOMPLETE = Gauge "upswell_history_incomplete" [] "1 while the topics no longer reach back to their first record.";
+    CHECKPOINTS = Counter "upswell_checkpoints_total" [] "Attempts to write a checkpoint of a partition.";
+    CHECKPOINT_FAILURES = Counter "upswell_checkpoint_failures_total" [] "Attempts to write a checkpoint that failed.";
+    CHECKPOINT_LAST_SUCCESS = Gauge "upswell_checkpoint_last_success_timestamp_seconds" []
+        "When a checkpoint was last completed, in Unix time.";
+    CHECKPOINT_DURATION = Histogram "upswell_checkpoint_duration_seconds" [] "How long completed checkpoints took, their failed attempts included.";
+    CHECKPOINT_WRITTEN = Counter "upswell_checkpoint_written_bytes_total" [] "Bytes written into the checkpoint store.";
+    CHECKPOINTS_UNREADABLE = Counter "upswell_checkpoints_unreadable_total" []
+        "Checkpoints passed over at a restore because they could not be used.";
+    RESTORE_DURATION = Gauge "upswell_restore_duration_seconds" [] "How long the latest restore of a partition took.";
+    REBUILDS = Counter "upswell_rebuilds_total" [] "Partitions begun anew from the log.";
     ROLLOVER_DURATION = Gauge "upswell_rollover_duration_seconds" [] "How long the latest move to a new civil day took.";
     INVARIANT_VIOLATIONS = Counter "upswell_invariant_violations_total" [] "Totals that differed from their recomputation.";
     CONFIG_LAST_RELOAD = Gauge "upswell_config_last_reload_successful" [] "1 if the latest configuration was taken over, else 0.";
@@ -123,6 +137,7 @@ mod tests {
             for ending in ["_percent", "_ms", "_cents", "_sum", "_count", "_bucket", "_created", "_minutes", "_days"] {
                 assert!(!name.ends_with(ending), "{name}");
             }
+            assert!(metric.kind != Kind::Histogram || metric.labels.is_empty() && name.ends_with("_seconds"), "{name}");
             assert!(metric.help.ends_with('.') && metric.help.len() < 110, "help of {name}");
             for label in metric.labels {
                 assert!(plain(label) && !CLASHING.contains(label), "{label} of {name}");

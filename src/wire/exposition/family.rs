@@ -4,6 +4,7 @@
 //! sample carries its own label values.
 
 use super::catalog::{Kind, Metric};
+use crate::wire::telemetry::{Bucket, Snapshot};
 use prometheus::proto;
 
 /// A family under construction.
@@ -24,7 +25,15 @@ impl Family {
         family.done()
     }
 
-    /// Adds one sample; label values are in the order of the metric's labels.
+    /// A histogram without labels; there from the start, as a counter is.
+    pub fn histogram(metric: &'static Metric, snapshot: &Snapshot) -> proto::MetricFamily {
+        debug_assert_eq!(metric.kind, Kind::Histogram, "{}", metric.name);
+        let mut sample = proto::Metric::default();
+        sample.set_histogram(histogram(snapshot));
+        Family { metric, samples: vec![sample] }.done()
+    }
+
+    /// Adds one sample of a counter or gauge; label values are in the order of the metric's labels.
     pub fn add<const N: usize>(&mut self, labels: [&str; N], value: f64) {
         debug_assert_eq!(N, self.metric.labels.len(), "labels of {}", self.metric.name);
         let pairs = self.metric.labels.iter().zip(labels).map(|(name, value)| pair(name, value)).collect();
@@ -32,6 +41,7 @@ impl Family {
         match self.metric.kind {
             Kind::Counter => sample.set_counter(counter(value)),
             Kind::Gauge => sample.set_gauge(gauge(value)),
+            Kind::Histogram => debug_assert!(false, "{} is made of many values", self.metric.name),
         }
         self.samples.push(sample);
     }
@@ -51,6 +61,7 @@ impl Family {
         family.set_field_type(match self.metric.kind {
             Kind::Counter => proto::MetricType::COUNTER,
             Kind::Gauge => proto::MetricType::GAUGE,
+            Kind::Histogram => proto::MetricType::HISTOGRAM,
         });
         family.set_metric(self.samples);
         family
@@ -74,4 +85,20 @@ fn gauge(value: f64) -> proto::Gauge {
     let mut gauge = proto::Gauge::default();
     gauge.set_value(value);
     gauge
+}
+
+/// Both encoders add the bucket of everything, `+Inf`, from the count.
+fn histogram(snapshot: &Snapshot) -> proto::Histogram {
+    let mut histogram = proto::Histogram::default();
+    histogram.set_bucket(snapshot.buckets.iter().map(bucket).collect());
+    histogram.set_sample_count(snapshot.count);
+    histogram.set_sample_sum(snapshot.sum);
+    histogram
+}
+
+fn bucket(one: &Bucket) -> proto::Bucket {
+    let mut bucket = proto::Bucket::default();
+    bucket.set_upper_bound(one.bound);
+    bucket.set_cumulative_count(one.count);
+    bucket
 }

@@ -2,18 +2,17 @@
 
 use super::catalog::{self as metrics, Metric};
 use super::family::Family;
-use crate::domain::facts::Reason;
+use crate::domain::facts::{Reason, TopicKind};
 use crate::wire::published::View;
 use crate::wire::readiness::Readiness;
-use crate::wire::telemetry::{Counter, Telemetry, Topic};
+use crate::wire::telemetry::{Counter, Gauge, Telemetry, TimestampGauge, Topic};
 use prometheus::proto::MetricFamily;
-
-/// The reason usage events are ignored for: the only one there is.
-const DUPLICATE: &str = "duplicate";
 
 /// Every operational family.
 pub fn families(telemetry: &Telemetry, readiness: &Readiness, view: Option<&View>) -> Vec<MetricFamily> {
     let mut out = service(telemetry, readiness, view);
+    out.extend(memory(telemetry));
+    out.extend(checkpoints(telemetry));
     out.extend(topics(telemetry));
     out.extend([dead_letters(telemetry), consumer_group(telemetry), lag(telemetry), stopped(telemetry)]);
     out
@@ -23,8 +22,6 @@ fn service(telemetry: &Telemetry, readiness: &Readiness, view: Option<&View>) ->
     let mut build = Family::new(&metrics::BUILD);
     build.add([env!("CARGO_PKG_VERSION")], 1.0);
     let live = view.map_or(0, |view| view.live_partitions);
-    let count = |metric, counter: &Counter| Family::single(metric, Some(counter.get() as f64));
-    let known = |metric, value: Option<u64>| Family::single(metric, value.map(|value| value as f64));
     vec![
         build.done(),
         Family::single(&metrics::READY, Some(f64::from(readiness.is_ready()))),
@@ -32,12 +29,44 @@ fn service(telemetry: &Telemetry, readiness: &Readiness, view: Option<&View>) ->
         Family::single(&metrics::ROLLOVER_DURATION, telemetry.rollover_duration.get()),
         count(&metrics::REBALANCES, &telemetry.rebalances),
         count(&metrics::INVARIANT_VIOLATIONS, &telemetry.invariant_violations),
-        known(&metrics::ACCOUNTS, telemetry.accounts.get()),
-        known(&metrics::DEDUP_ENTRIES, telemetry.dedup_entries.get()),
-        known(&metrics::TRACKED_BYTES, telemetry.tracked_bytes.get()),
-        known(&metrics::HISTORY_INCOMPLETE, telemetry.history_incomplete.get()),
-        known(&metrics::CONFIG_LAST_RELOAD, telemetry.config_last_reload_successful.get()),
+        known(&metrics::HISTORY_INCOMPLETE, &telemetry.history_incomplete),
+        known(&metrics::CONFIG_LAST_RELOAD, &telemetry.config_last_reload_successful),
     ]
+}
+
+fn memory(telemetry: &Telemetry) -> [MetricFamily; 5] {
+    [
+        known(&metrics::ACCOUNTS, &telemetry.accounts),
+        known(&metrics::DEDUP_ENTRIES, &telemetry.dedup_entries),
+        known(&metrics::TRACKED_BYTES, &telemetry.tracked_bytes),
+        known(&metrics::MEMORY_LIMIT, &telemetry.memory_limit),
+        known(&metrics::MEMORY_FULL, &telemetry.memory_full),
+    ]
+}
+
+fn checkpoints(telemetry: &Telemetry) -> [MetricFamily; 8] {
+    [
+        count(&metrics::CHECKPOINTS, &telemetry.checkpoints),
+        count(&metrics::CHECKPOINT_FAILURES, &telemetry.checkpoint_failures),
+        Family::single(&metrics::CHECKPOINT_LAST_SUCCESS, unix_time(&telemetry.checkpoint_last_success)),
+        Family::histogram(&metrics::CHECKPOINT_DURATION, &telemetry.checkpoint_duration.snapshot()),
+        count(&metrics::CHECKPOINT_WRITTEN, &telemetry.checkpoint_bytes),
+        count(&metrics::CHECKPOINTS_UNREADABLE, &telemetry.checkpoint_unreadable),
+        Family::single(&metrics::RESTORE_DURATION, telemetry.restore_duration.get()),
+        count(&metrics::REBUILDS, &telemetry.rebuilds),
+    ]
+}
+
+fn count(metric: &'static Metric, counter: &Counter) -> MetricFamily {
+    Family::single(metric, Some(counter.get() as f64))
+}
+
+fn known(metric: &'static Metric, gauge: &Gauge) -> MetricFamily {
+    Family::single(metric, gauge.get().map(|value| value as f64))
+}
+
+fn unix_time(newest: &TimestampGauge) -> Option<f64> {
+    newest.get().map(|at| at.0 as f64 / 1000.0)
 }
 
 fn topics(telemetry: &Telemetry) -> Vec<MetricFamily> {
@@ -45,7 +74,9 @@ fn topics(telemetry: &Telemetry) -> Vec<MetricFamily> {
     let mut ignored = Family::new(&metrics::EVENTS_IGNORED);
     let mut rejected = Family::new(&metrics::EVENTS_REJECTED);
     for topic in telemetry.topics() {
-        ignored.add([topic.name(), DUPLICATE], topic.duplicates.get() as f64);
+        for (reason, counter) in ignored_of(topic) {
+            ignored.add([topic.name(), reason], counter.get() as f64);
+        }
         for reason in Reason::ALL {
             rejected.add([topic.name(), reason.as_str()], topic.rejected.get(reason) as f64);
         }
@@ -55,10 +86,19 @@ fn topics(telemetry: &Telemetry) -> Vec<MetricFamily> {
         ignored.done(),
         rejected.done(),
         per(&metrics::MISPLACED_CUSTOMERS, |topic| Some(topic.misplaced_customers.get() as f64)),
-        per(&metrics::LAST_EVENT, |topic| topic.last_event.get().map(|at| at.0 as f64 / 1000.0)),
+        per(&metrics::LAST_EVENT, |topic| unix_time(&topic.last_event)),
         per(&metrics::TOPIC_PARTITIONS, |topic| topic.partitions.get().map(|count| count as f64)),
         per(&metrics::ASSIGNED_PARTITIONS, |topic| topic.assigned_partitions.get().map(|count| count as f64)),
     ]
+}
+
+/// The reasons why events of this topic are ignored.
+fn ignored_of(topic: &Topic) -> Vec<(&'static str, &Counter)> {
+    let mut reasons = vec![("duplicate", &topic.duplicates)];
+    if topic.kind() == TopicKind::Retries {
+        reasons.extend([("unknown_origin", &topic.unknown_origin), ("not_rejected", &topic.not_rejected)]);
+    }
+    reasons
 }
 
 fn per_topic(metric: &'static Metric, telemetry: &Telemetry, of: fn(&Topic) -> Option<f64>) -> MetricFamily {

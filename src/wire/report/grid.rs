@@ -1,5 +1,6 @@
 //! A grid of text: labels on the left, cells aligned to the right, headings in bold where colour is wanted.
 
+use crate::wire::plain;
 use std::fmt::Write;
 
 /// How a cell should look where colour is wanted.
@@ -120,12 +121,7 @@ fn shown(text: &str) -> String {
             out.push('…');
             break;
         }
-        let reorders = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if letter.is_control() || reorders || matches!(letter, '\u{2028}' | '\u{2029}') {
-            out.extend(letter.escape_default());
-        } else {
-            out.push(letter);
-        }
+        plain::push(&mut out, letter);
     }
     out
 }

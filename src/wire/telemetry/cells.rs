@@ -86,6 +86,11 @@ impl TimestampGauge {
         self.0.fetch_max(at.0, Relaxed);
     }
 
+    /// Replaces what was seen.
+    pub fn set(&self, at: Instant) {
+        self.0.store(at.0, Relaxed);
+    }
+
     pub fn get(&self) -> Option<Instant> {
         Some(self.0.load(Relaxed)).filter(|millis| *millis != i64::MIN).map(Instant)
     }

@@ -62,3 +62,61 @@ impl Histogram {
         Snapshot { buckets, count, sum }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: &[f64] = &[0.01, 0.5, 2.0];
+
+    fn counts(snapshot: &Snapshot) -> Vec<u64> {
+        snapshot.buckets.iter().map(|bucket| bucket.count).collect()
+    }
+
+    #[test]
+    fn every_observation_is_in_its_bucket_and_in_all_longer_ones() {
+        for (nanos, expected) in [
+            (0, [1, 1, 1]),
+            (10_000_000, [1, 1, 1]),
+            (10_000_001, [0, 1, 1]),
+            (500_000_000, [0, 1, 1]),
+            (2_000_000_000, [0, 0, 1]),
+            (2_000_000_001, [0, 0, 0]),
+            (u64::MAX, [0, 0, 0]),
+        ] {
+            let histogram = Histogram::new(BOUNDS);
+            histogram.observe(Duration::from_nanos(nanos));
+            let snapshot = histogram.snapshot();
+            assert_eq!((counts(&snapshot), snapshot.count), (expected.to_vec(), 1), "{nanos} ns");
+            assert_eq!(snapshot.sum, nanos as f64 / 1e9, "{nanos} ns");
+        }
+    }
+
+    #[test]
+    fn nothing_observed_is_zeros() {
+        let buckets = BOUNDS.iter().map(|bound| Bucket { bound: *bound, count: 0 }).collect();
+        assert_eq!(Histogram::new(BOUNDS).snapshot(), Snapshot { buckets, count: 0, sum: 0.0 });
+    }
+
+    #[test]
+    fn snapshots_agree_with_themselves_while_others_observe() {
+        let histogram = Histogram::new(BOUNDS);
+        std::thread::scope(|scope| {
+            for millis in [1, 100, 1_000, 10_000] {
+                let histogram = &histogram;
+                scope.spawn(move || (0..1_000).for_each(|_| histogram.observe(Duration::from_millis(millis))));
+            }
+            loop {
+                let snapshot = histogram.snapshot();
+                let rising: Vec<u64> = counts(&snapshot).into_iter().chain([snapshot.count]).collect();
+                assert!(rising.is_sorted(), "{snapshot:?}");
+                if snapshot.count == 4_000 {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+        });
+        let snapshot = histogram.snapshot();
+        assert_eq!((counts(&snapshot), snapshot.sum), (vec![1_000, 2_000, 3_000], 11_101.0));
+    }
+}

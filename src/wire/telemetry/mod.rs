@@ -44,19 +44,19 @@ pub struct Telemetry {
     pub history_incomplete: Gauge,
     /// How long the latest move to a new civil day took.
     pub rollover_duration: SecondsGauge,
-    /// Checkpoints of a partition that were begun, those that failed included.
+    /// Attempts to write a checkpoint of a partition: each counts when it begins, one that follows a failure as well.
     pub checkpoints: Counter,
-    /// Checkpoints that were not completed when they were first tried.
+    /// Attempts that failed.
     pub checkpoint_failures: Counter,
     /// When a checkpoint was last completed.
     pub checkpoint_last_success: TimestampGauge,
-    /// From the beginning of a completed checkpoint to its end.
+    /// How long completed checkpoints took, from their first attempt to their end. Its count is that of the completed ones.
     pub checkpoint_duration: Histogram,
-    /// Bytes written into the checkpoint store.
+    /// Bytes the checkpoint store has taken.
     pub checkpoint_bytes: Counter,
     /// Images that were passed over because they could not be used.
     pub checkpoint_unreadable: Counter,
-    /// How long the latest reading of a partition's checkpoint took.
+    /// How long the latest restore of a partition took.
     pub restore_duration: SecondsGauge,
     /// Partitions begun anew from the log.
     pub rebuilds: Counter,
@@ -73,9 +73,9 @@ impl Telemetry {
     /// All counters at 0, all gauges absent, the retries topic not there. The names are distinct.
     pub fn new(subscriptions_topic: &str, usage_topic: &str, retries_topic: &str) -> Telemetry {
         Telemetry {
-            subscriptions: Topic::new(subscriptions_topic),
-            usage: Topic::new(usage_topic),
-            retries: Topic::new(retries_topic),
+            subscriptions: Topic::new(TopicKind::Subscriptions, subscriptions_topic),
+            usage: Topic::new(TopicKind::Usage, usage_topic),
+            retries: Topic::new(TopicKind::Retries, retries_topic),
             retries_open: OnceLock::new(),
             dead_letters: ByReason::default(),
             rebalances: Counter::default(),
@@ -135,6 +135,7 @@ impl Telemetry {
 /// Counters and gauges of one topic.
 #[derive(Debug)]
 pub struct Topic {
+    kind: TopicKind,
     name: String,
     /// Accepted events that entered the state: repeated and superseded subscription states included.
     pub applied: Counter,
@@ -157,8 +158,9 @@ pub struct Topic {
 }
 
 impl Topic {
-    fn new(name: &str) -> Topic {
+    fn new(kind: TopicKind, name: &str) -> Topic {
         Topic {
+            kind,
             name: name.to_owned(),
             applied: Counter::default(),
             duplicates: Counter::default(),
@@ -170,6 +172,11 @@ impl Topic {
             partitions: Gauge::default(),
             assigned_partitions: Gauge::default(),
         }
+    }
+
+    /// Which of the topics it is.
+    pub fn kind(&self) -> TopicKind {
+        self.kind
     }
 
     /// The Kafka topic's name.
@@ -222,8 +229,8 @@ mod tests {
         assert_eq!(seen(), [("subs", 0), ("usage", 2)]);
         telemetry.open_retries();
         assert_eq!(seen(), [("subs", 0), ("usage", 2), ("retries", 3)]);
-        let in_order = TopicKind::ALL.map(|kind| telemetry.topic(kind).name());
-        assert!(in_order.into_iter().eq(telemetry.topics().into_iter().map(Topic::name)));
+        assert!(telemetry.topics().into_iter().map(Topic::kind).eq(TopicKind::ALL));
+        assert!(TopicKind::ALL.into_iter().all(|kind| telemetry.topic(kind).kind() == kind));
     }
 
     #[test]

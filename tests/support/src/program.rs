@@ -21,8 +21,13 @@ pub struct Upswell {
     address: String,
 }
 
+fn own_checkpoints(directory: &Path) -> String {
+    format!("file://{}/checkpoints", directory.display())
+}
+
 impl Upswell {
-    /// Starts it at a free port with this configuration, whose `http.listen` is overridden.
+    /// Starts it at a free port with this configuration, whose `http.listen` is overridden; checkpoints are its own unless the
+    /// configuration says where they are kept.
     pub fn run(program: &str, config: &str) -> Upswell {
         let place = Place::new();
         let directory = place.directory();
@@ -34,6 +39,7 @@ impl Upswell {
             .args(["--log-level", "debug", "run", "--config"])
             .arg(&file)
             .env("UPSWELL_HTTP_LISTEN", &address)
+            .envs((!config.contains("checkpoint:")).then(|| ("UPSWELL_CHECKPOINT_URL", own_checkpoints(directory))))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log can be shared"))
             .stderr(log)

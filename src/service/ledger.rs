@@ -1,0 +1,298 @@
+//! The ledger of one partition: what its records came to, and how far they were taken.
+//!
+//! A record is decoded where it lies and judged once; the verdict stands. A rejected record is noted with its offset, so that it can
+//! come back as a retry: that is taken up once its origin has been passed, if the origin is still noted, and is ignored otherwise.
+//! So an event counts once, however often somebody writes it again.
+
+use super::board::Stall;
+use super::feed::Record;
+use super::placement::{Evidence, Misplaced, Placement};
+use super::schemas::{Found, Schemas};
+use crate::adapter::kafka::letters::{Letter, Letters, Origin, Post};
+use crate::domain::accept;
+use crate::domain::calendar::Instant;
+use crate::domain::facts::{FactKind, RawFact, Rejection, TopicKind};
+use crate::engine::plan::Plan;
+use crate::engine::rejected::Rejected;
+use crate::engine::shard::{Shard, UsageVerdict};
+use crate::wire::checkpoint::{Position, TOPICS};
+use crate::wire::framing::{self, Frame};
+use crate::wire::telemetry::{StopReason, Telemetry};
+use std::sync::Arc;
+
+/// What a partition says while it waits for the dead-letter topic.
+const LETTERS_FULL: &str = "the most letters that may wait for the dead-letter topic do; make sure its brokers can be reached \
+                            and accept records";
+
+/// What intake works with besides the partition itself. One per worker.
+pub struct Surroundings {
+    pub plan: Arc<Plan>,
+    pub schemas: Schemas,
+    pub telemetry: Arc<Telemetry>,
+    pub placement: Arc<Placement>,
+}
+
+/// A topic, and Kafka's id of it if the cluster has such.
+#[derive(Clone, Debug)]
+pub struct TopicName {
+    pub name: Arc<str>,
+    pub id: Option<Arc<str>>,
+}
+
+/// State of one partition: its shard, and everything an image holds besides.
+pub struct Ledger {
+    pub partition: i32,
+    pub shard: Shard,
+    /// By topic.
+    pub positions: [Option<Position>; TOPICS],
+    /// By kind of event.
+    pub rejected: [Rejected; 2],
+    pub evidence: Arc<Evidence>,
+    /// By topic, as many as there are positions.
+    pub topics: Arc<[TopicName]>,
+    pub letters: Arc<Letters>,
+}
+
+/// Why a topic cannot go on.
+pub enum Halt {
+    /// For now, because of another topic of the partition, which needs no telling.
+    Wait,
+    /// For now.
+    Stall(Stall),
+    /// For good.
+    Stop(StopReason, String),
+    /// For good, in all partitions.
+    Misplaced(Misplaced),
+}
+
+/// What became of one event.
+enum Verdict {
+    Applied,
+    Duplicate,
+    Rejected(Rejection),
+    /// Its schema is not known yet: a sentence.
+    Unknown(String),
+    Misplaced(Misplaced),
+}
+
+/// Where a retried record comes from.
+enum Claim {
+    /// A record of ours that was rejected and not taken up since.
+    Rejected { kind: FactKind, origin: Origin },
+    /// One that reading has not passed yet.
+    Ahead { topic: TopicKind, offset: i64 },
+    /// One of ours that is not among the rejected.
+    Settled,
+    /// None of ours.
+    Foreign,
+}
+
+impl Ledger {
+    /// The next offset of a topic.
+    pub fn next(&self, topic: TopicKind) -> i64 {
+        self.positions[topic as usize].map_or(0, |position| position.next)
+    }
+
+    /// The offset that may be recorded: not past a record whose letter the broker does not have.
+    pub fn safe(&self, topic: TopicKind) -> i64 {
+        let next = self.next(topic);
+        let waiting = self.letters.lowest_unacknowledged(&self.topics[topic as usize].name, self.partition);
+        waiting.map_or(next, |offset| offset.min(next))
+    }
+
+    /// Reading has passed everything before an offset.
+    pub fn pass(&mut self, topic: TopicKind, next: i64) {
+        if let Some(position) = &mut self.positions[topic as usize] {
+            position.next = position.next.max(next);
+        }
+    }
+
+    /// Takes one record: applies it, counts it, or sends its letter. On failure the record stays to be taken. `end` is the end
+    /// of each topic's log, if it was seen after the record.
+    pub fn take(
+        &mut self,
+        topic: TopicKind,
+        record: Record,
+        end: impl Fn(TopicKind) -> Option<i64>,
+        around: &mut Surroundings,
+    ) -> Result<(), Halt> {
+        match topic.fact_kind() {
+            Some(kind) => self.take_event(kind, record, around)?,
+            None => self.take_retry(record, end, around)?,
+        }
+        let at = record.timestamp.map(Instant);
+        at.iter().for_each(|at| around.telemetry.topic(topic).last_event.saw(*at));
+        if let Some(position) = &mut self.positions[topic as usize] {
+            position.next = record.offset + 1;
+            position.oldest_record = position.oldest_record.into_iter().chain(at).min();
+            position.newest_record = position.newest_record.max(at);
+        }
+        Ok(())
+    }
+
+    fn take_event(&mut self, kind: FactKind, record: Record, around: &mut Surroundings) -> Result<(), Halt> {
+        match self.judge(kind, record, around) {
+            Verdict::Rejected(rejection) => {
+                self.send_letter(kind.into(), record, None, &rejection)?;
+                self.rejected[kind as usize].insert(record.offset, rejection.reason);
+                around.telemetry.topic(kind).rejected.add(rejection.reason, 1);
+                Ok(())
+            }
+            verdict => settle(verdict, kind.into(), around),
+        }
+    }
+
+    /// A retry that is rejected again stays among the rejected, and its letter says why.
+    fn take_retry(
+        &mut self,
+        record: Record,
+        end: impl Fn(TopicKind) -> Option<i64>,
+        around: &mut Surroundings,
+    ) -> Result<(), Halt> {
+        let telemetry = Arc::clone(&around.telemetry);
+        let retries = telemetry.topic(TopicKind::Retries);
+        match self.claim(record) {
+            Claim::Foreign => retries.unknown_origin.add(1),
+            Claim::Settled => retries.not_rejected.add(1),
+            // A record that was never in the log cannot have been rejected; whoever wrote this made it up.
+            Claim::Ahead { topic, offset } if end(topic).is_some_and(|end| offset >= end && self.next(topic) >= end) => {
+                retries.unknown_origin.add(1);
+            }
+            Claim::Ahead { .. } => return Err(Halt::Wait),
+            Claim::Rejected { kind, origin } => match self.judge(kind, record, around) {
+                Verdict::Rejected(rejection) => {
+                    self.send_letter(TopicKind::Retries, record, Some(&origin), &rejection)?;
+                    retries.rejected.add(rejection.reason, 1);
+                }
+                verdict => {
+                    settle(verdict, TopicKind::Retries, around)?;
+                    self.rejected[kind as usize].remove(origin.offset);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn claim(&self, record: Record) -> Claim {
+        let Some(origin) = Origin::of(record.headers) else { return Claim::Foreign };
+        let ours = |kind: &FactKind| {
+            let topic = &self.topics[*kind as usize];
+            *topic.name == *origin.topic && topic.id.as_deref() == origin.topic_id.as_deref()
+        };
+        let Some(kind) = [FactKind::Subscription, FactKind::Usage].into_iter().find(ours) else { return Claim::Foreign };
+        let offset = origin.offset;
+        if origin.partition != self.partition || offset < 0 {
+            return Claim::Foreign;
+        }
+        if offset >= self.next(kind.into()) {
+            return Claim::Ahead { topic: kind.into(), offset };
+        }
+        match self.rejected[kind as usize].get(offset) {
+            Some(_) => Claim::Rejected { kind, origin },
+            None => Claim::Settled,
+        }
+    }
+
+    fn judge(&mut self, kind: FactKind, record: Record, around: &mut Surroundings) -> Verdict {
+        let frame = match framing::parse(record.value) {
+            Ok(frame) => frame,
+            Err(rejection) => return Verdict::Rejected(rejection),
+        };
+        let decoder = match around.schemas.decoder(frame, kind) {
+            Found::Decoder(decoder) => decoder,
+            Found::Rejected(rejection) => return Verdict::Rejected(rejection),
+            Found::NotYet(sentence) => return Verdict::Unknown(sentence),
+        };
+        let (Frame::Confluent { datum, .. } | Frame::SingleObject { datum, .. }) = frame;
+        let record_at = record.timestamp.map(Instant);
+        let applied = decoder.decode(datum).and_then(|raw| apply(&raw, record_at, &mut self.shard, &around.plan));
+        let new_customer = match applied {
+            Ok(Outcome::Duplicate) => return Verdict::Duplicate,
+            Ok(Outcome::Applied(new_customer)) => new_customer,
+            Err(rejection) => return Verdict::Rejected(rejection),
+        };
+        match new_customer.map(|customer| around.placement.judge(&self.evidence, kind, customer, self.partition)) {
+            None | Some(Ok(())) => Verdict::Applied,
+            Some(Err(misplaced)) => Verdict::Misplaced(misplaced),
+        }
+    }
+
+    /// Sends the letter of a record; that of a retry is its origin's once more.
+    fn send_letter(&self, topic: TopicKind, record: Record, origin: Option<&Origin>, rejection: &Rejection) -> Result<(), Halt> {
+        let schema_id = framing::parse(record.value).ok().map(|frame| match frame {
+            Frame::Confluent { schema_id, .. } => schema_id.to_string(),
+            Frame::SingleObject { fingerprint, .. } => format!("{fingerprint:016x}"),
+        });
+        let topic = &self.topics[topic as usize];
+        let post = self.letters.send(&Letter {
+            topic: &topic.name,
+            topic_id: topic.id.as_deref(),
+            partition: self.partition,
+            offset: record.offset,
+            reason: rejection.reason,
+            detail: &rejection.detail,
+            schema_id: schema_id.as_deref(),
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+            timestamp: record.timestamp,
+            origin,
+        });
+        match post {
+            Post::Taken => Ok(()),
+            Post::Full => {
+                let sentence = self.letters.trouble().unwrap_or_else(|| LETTERS_FULL.to_owned());
+                Err(Halt::Stall(Stall::DeadLetters(sentence)))
+            }
+        }
+    }
+}
+
+/// Counts an event that was not rejected.
+fn settle(verdict: Verdict, topic: TopicKind, around: &Surroundings) -> Result<(), Halt> {
+    let counters = around.telemetry.topic(topic);
+    match verdict {
+        Verdict::Applied => counters.applied.add(1),
+        Verdict::Duplicate => counters.duplicates.add(1),
+        Verdict::Unknown(sentence) => return Err(Halt::Stall(Stall::Registry(sentence))),
+        Verdict::Misplaced(misplaced) => {
+            counters.misplaced_customers.add(1);
+            return Err(Halt::Misplaced(misplaced));
+        }
+        Verdict::Rejected(_) => {}
+    }
+    Ok(())
+}
+
+/// What applying a decoded event found.
+pub enum Outcome<'a> {
+    /// With the customer, if they are new to the shard.
+    Applied(Option<&'a str>),
+    Duplicate,
+}
+
+/// Accepts a decoded event and applies it.
+///
+/// # Errors
+/// It cannot be used.
+pub fn apply<'a>(
+    raw: &RawFact<'a>,
+    record_at: Option<Instant>,
+    shard: &mut Shard,
+    plan: &Plan,
+) -> Result<Outcome<'a>, Rejection> {
+    match raw {
+        RawFact::Subscription(raw) => {
+            let fact = accept::subscription(raw, &plan.rates)?;
+            let applied = shard.apply_subscription(&fact);
+            Ok(Outcome::Applied(applied.new_customer.then_some(fact.customer_id)))
+        }
+        RawFact::Usage(raw) => {
+            let fact = accept::usage(raw, &plan.rates, record_at)?;
+            match shard.apply_usage(&fact, record_at) {
+                UsageVerdict::Applied(applied) => Ok(Outcome::Applied(applied.new_customer.then_some(fact.customer_id))),
+                UsageVerdict::Duplicate => Ok(Outcome::Duplicate),
+            }
+        }
+    }
+}
