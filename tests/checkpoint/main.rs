@@ -12,6 +12,7 @@ mod round_trips;
 mod store_damage;
 mod store_places;
 mod store_points;
+mod store_services;
 mod values;
 
 use upswell_testkit::memory::Counting;
