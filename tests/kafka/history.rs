@@ -55,17 +55,44 @@ impl History {
 
     /// The same with another compression of the batches.
     pub fn produce_packed(&self, bench: &Bench, compression: &str) {
+        self.send(bench, compression, |_, _| true);
+    }
+
+    /// Writes one of several parts of the history; all parts together are the whole. Answers the number of records.
+    pub fn produce_part(&self, bench: &Bench, part: usize, parts: usize) -> usize {
+        self.send(bench, "lz4", |at, all| at * parts / all == part)
+    }
+
+    /// Writes usage events of the first part once more, so many at most. Answers how many were valid.
+    pub fn repeat_usage(&self, bench: &Bench, most: usize) -> usize {
+        let writer = bench.kafka.producer();
+        let (_, events) = avro::container(self.path("usage.avro").as_ref());
+        let events: Vec<_> = events.iter().take(most).filter(|event| !avro::text(event, "event_id").is_empty()).collect();
+        for event in &events {
+            let (key, value) = (avro::text(event, "customer_id").as_bytes(), usage_schema().confluent(event));
+            writer.send(Outgoing { topic: &bench.usage, key: Some(key), value: Some(&value), ..Outgoing::default() });
+        }
+        writer.flush();
+        events.len()
+    }
+
+    /// Writes the events that are chosen by their index in their file and the number of all in it.
+    fn send(&self, bench: &Bench, compression: &str, chosen: impl Fn(usize, usize) -> bool) -> usize {
         let writer = bench.kafka.producer_with(&[("compression.type", compression)]);
+        let mut sent = 0;
         for (file, topic, schema) in
             [("subscriptions.avro", &bench.subscriptions, subscription_schema()), ("usage.avro", &bench.usage, usage_schema())]
         {
             let (_, events) = avro::container(self.path(file).as_ref());
-            for event in events {
+            let all = events.len();
+            for (_, event) in events.into_iter().enumerate().filter(|(at, _)| chosen(*at, all)) {
                 let (key, value) = (avro::text(&event, "customer_id").to_owned(), schema.confluent(&event));
                 writer.send(Outgoing { topic, key: Some(key.as_bytes()), value: Some(&value), ..Outgoing::default() });
+                sent += 1;
             }
         }
         writer.flush();
+        sent
     }
 
     /// The report of `replay` over the files.
@@ -124,6 +151,11 @@ impl History {
             }
         }
     }
+}
+
+/// The numbers of a fixed sequence that looks like chance.
+pub fn scattered(index: usize) -> u64 {
+    (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 /// The windows of a report.

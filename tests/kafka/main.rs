@@ -13,6 +13,7 @@ mod letters;
 mod letters_commands;
 mod placement;
 mod refusals;
+mod restarts;
 mod scrape;
 mod smoke;
 mod waiting;
