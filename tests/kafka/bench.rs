@@ -168,6 +168,11 @@ impl Bench {
         Upswell::run(PROGRAM, &self.config())
     }
 
+    /// The same with further arguments of `upswell run`.
+    pub fn run_with(&self, arguments: &[&str]) -> Upswell {
+        Upswell::run_with(PROGRAM, &self.config(), arguments)
+    }
+
     /// Writes one record with a customer's key, where its hash says.
     pub fn send(&self, topic: &str, customer: &str, value: &[u8]) {
         let writer = self.kafka.producer();

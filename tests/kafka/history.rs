@@ -1,6 +1,7 @@
 //! A generated history as files, the same history as records, and the comparison of the service with `replay`.
 
-use crate::bench::{Bench, PROGRAM, subscription_schema, usage_schema};
+use crate::bench::{Bench, PROGRAM, now, subscription_schema, usage_schema};
+use apache_avro::types::Value as Avro;
 use serde_json::Value;
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -63,11 +64,11 @@ impl History {
         self.send(bench, "lz4", |at, all| at * parts / all == part)
     }
 
-    /// Writes usage events of the first part once more, so many at most. Answers how many were valid.
+    /// Writes usage events of the first part once more, so many valid ones at most. Answers how many.
     pub fn repeat_usage(&self, bench: &Bench, most: usize) -> usize {
         let writer = bench.kafka.producer();
         let (_, events) = avro::container(self.path("usage.avro").as_ref());
-        let events: Vec<_> = events.iter().take(most).filter(|event| !avro::text(event, "event_id").is_empty()).collect();
+        let events: Vec<_> = events.iter().filter(|event| is_valid_usage(event)).take(most).collect();
         for event in &events {
             let (key, value) = (avro::text(event, "customer_id").as_bytes(), usage_schema().confluent(event));
             writer.send(Outgoing { topic: &bench.usage, key: Some(key), value: Some(&value), ..Outgoing::default() });
@@ -151,6 +152,14 @@ impl History {
             }
         }
     }
+}
+
+/// Whether usage of the generated history is not one of its deliberate faults.
+fn is_valid_usage(event: &Avro) -> bool {
+    let named = ["event_id", "customer_id"].iter().all(|field| !avro::text(event, field).is_empty());
+    named
+        && (946_684_800_000..now()).contains(&avro::long(event, "used_at"))
+        && avro::long(event, "amount_micros").abs() < 1 << 50
 }
 
 /// The numbers of a fixed sequence that looks like chance.

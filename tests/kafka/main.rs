@@ -5,6 +5,7 @@
 //! `upswell replay`, whose engine the other tests prove.
 
 mod bench;
+mod checkpoints;
 mod exact;
 mod group;
 mod history;
