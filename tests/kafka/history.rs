@@ -98,7 +98,12 @@ impl History {
 
     /// The report of `replay` over the files.
     pub fn replay(&self, as_of: &str) -> Value {
-        let files = [self.path("upswell.yaml"), self.path("subscriptions.avro"), self.path("usage.avro")];
+        self.replay_by(&self.path("upswell.yaml"), as_of)
+    }
+
+    /// The same with another configuration file.
+    fn replay_by(&self, config: &str, as_of: &str) -> Value {
+        let files = [config.to_owned(), self.path("subscriptions.avro"), self.path("usage.avro")];
         let arguments = ["replay", "--config", &files[0], "--subscriptions", &files[1], "--usage", &files[2], "--as-of", as_of];
         let outcome = command(PROGRAM, &[&arguments[..], &["--format", "json"]].concat());
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
@@ -114,20 +119,31 @@ impl History {
 
     /// Fails unless the service's report and scrape are what `replay` gives for the same instants.
     pub fn assert_equals(&self, service: &Upswell) {
+        self.assert_equals_by(service, &self.path("upswell.yaml"));
+    }
+
+    /// The same with another `revenue` section.
+    pub fn assert_equals_with(&self, service: &Upswell, revenue: &str) {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), revenue).expect("the configuration can be written");
+        self.assert_equals_by(service, text(file.path()));
+    }
+
+    fn assert_equals_by(&self, service: &Upswell, config: &str) {
         let report = service.report();
-        let replayed = self.replay(report["as_of"].as_str().expect("a report names its instant"));
+        let replayed = self.replay_by(config, report["as_of"].as_str().expect("a report names its instant"));
         assert!(!empty(&replayed), "the history is worth nothing: {replayed}");
         for (ours, theirs) in windows(&report).iter().zip(windows(&replayed)) {
             assert_eq!(ours, theirs, "window {}", theirs["window"]);
         }
         assert_eq!(windows(&report).len(), windows(&replayed).len());
-        self.assert_scrape_equals(&service.scrape());
+        self.assert_scrape_equals(&service.scrape(), config);
     }
 
-    fn assert_scrape_equals(&self, samples: &Samples) {
+    fn assert_scrape_equals(&self, samples: &Samples, config: &str) {
         let as_of = samples.value("upswell_as_of_timestamp_seconds", &[]).expect("the scrape names its instant");
         let instant = jiff::Timestamp::from_millisecond((as_of * 1e3).round() as i64).expect("a time of this century");
-        let replayed = self.replay(&instant.to_string());
+        let replayed = self.replay_by(config, &instant.to_string());
         for window in windows(&replayed) {
             let name = window["window"].as_str().expect("a window has a name");
             let (mrr, customers) = (&window["mrr"], &window["customers"]);

@@ -5,6 +5,7 @@
 //! `upswell replay`, whose engine the other tests prove.
 
 mod bench;
+mod changes;
 mod checkpoints;
 mod exact;
 mod group;
@@ -15,6 +16,7 @@ mod letters_commands;
 mod placement;
 mod refusals;
 mod restarts;
+mod retries;
 mod scrape;
 mod smoke;
 mod waiting;
