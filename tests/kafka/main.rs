@@ -8,6 +8,7 @@ mod bench;
 mod changes;
 mod checkpoints;
 mod exact;
+mod flood;
 mod group;
 mod history;
 mod identities;
