@@ -6,6 +6,7 @@ mod crafted;
 mod damage;
 mod fixture;
 mod golden;
+mod google;
 mod memory;
 mod partition;
 mod round_trips;
