@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant as Moment};
 
+/// How late a worker may be.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// The workers, as seen by whoever directs them.
 pub struct Crew {
     workers: Vec<Hand>,
@@ -116,10 +119,11 @@ impl Crew {
     pub fn drain(&self, patience: Duration) -> bool {
         self.halt();
         let deadline = Moment::now() + patience;
-        let (drained, wait) = bounded(0);
+        let (drained, wait) = unbounded();
         self.tell_all(|| Command::Drain { drained: drained.clone(), deadline });
         drop(drained);
-        wait.recv_deadline(deadline) == Err(RecvTimeoutError::Disconnected)
+        // A worker that gives up at the deadline says so.
+        wait.recv_deadline(deadline + GRACE) == Err(RecvTimeoutError::Disconnected)
     }
 
     pub fn size(&self) -> usize {

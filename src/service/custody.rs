@@ -36,29 +36,29 @@ impl<F: Feed> Custody<F> {
         Custody { interval, stays: BTreeMap::new() }
     }
 
-    /// Takes a partition over; one of that number that is still here gives way.
-    pub fn own(&mut self, partition: Partition<F>) {
+    /// Takes a partition over, and gives away the one of that number that is still here.
+    pub fn own(&mut self, partition: Partition<F>) -> Option<Partition<F>> {
         let due = Moment::now() + self.interval;
         let stay = Stay { partition, due, parked: false, waiting: None };
-        self.stays.insert(stay.partition.board.partition, stay);
+        self.stays.insert(stay.partition.board.partition, stay).map(|stay| stay.partition)
     }
 
-    /// Goes on with a parked partition. `None` if it is not here.
-    pub fn resume(&mut self, board: Arc<Board>, feeds: Vec<F>) -> Option<&mut Partition<F>> {
-        let stay = self.stays.get_mut(&board.partition)?;
+    /// Goes on with a parked partition; `false` if it is not here.
+    pub fn resume(&mut self, board: Arc<Board>, feeds: Vec<F>) -> bool {
+        let Some(stay) = self.stays.get_mut(&board.partition) else { return false };
         (stay.parked, stay.waiting) = (false, None);
         stay.partition.resume(board, feeds);
-        Some(&mut stay.partition)
+        true
     }
 
-    /// Parks a partition. `released` is dropped when its last image is there, or at the deadline.
+    /// Parks a partition. `released` is dropped when its last image is there; at the deadline it is sent something first.
     pub fn release(&mut self, partition: i32, released: Sender<()>, deadline: Moment, now: Instant) {
         if let Some(stay) = self.stays.get_mut(&partition) {
             stay.park(released, deadline, now);
         }
     }
 
-    /// Parks all.
+    /// Parks all, likewise.
     pub fn drain(&mut self, drained: Sender<()>, deadline: Moment, now: Instant) {
         self.stays.values_mut().for_each(|stay| stay.park(drained.clone(), deadline, now));
     }
@@ -118,9 +118,12 @@ impl<F: Feed> Stay<F> {
         let Partition { board, ledger, keeper, .. } = &mut self.partition;
         let more = keeper.step(ledger, board, until, now);
         let settled = !keeper.is_saving() && (keeper.is_current(ledger) || board.stopped().is_some());
-        let over = |(_, deadline): &(Sender<()>, Moment)| Moment::now() >= *deadline;
-        if settled || self.waiting.as_ref().is_some_and(over) {
-            self.waiting = None;
+        let over = |(_, deadline): &mut (Sender<()>, Moment)| settled || Moment::now() >= *deadline;
+        if let Some((waiting, _)) = self.waiting.take_if(over)
+            && !settled
+        {
+            // Nobody listens when whoever waited has given up as well.
+            let _ = waiting.try_send(());
         }
         more
     }

@@ -14,6 +14,7 @@ use crate::adapter::kafka::consumer::Source;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
 use crate::engine::report::ShardTotals;
+use crate::wire::telemetry::StopReason;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, select};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -30,7 +31,8 @@ pub enum Command {
     Own(Box<Partition<Source>>),
     /// One is ours again whose state is still here.
     Resume { board: Arc<Board>, sources: Vec<Source> },
-    /// It no longer is: take in no more and take its image; drop the sender when it is there, or at the deadline.
+    /// It no longer is: take in no more and take its image; drop the sender when it is there, and send something
+    /// first if it is not at the deadline.
     Release { partition: i32, released: Sender<()>, deadline: Moment },
     /// Its state is of no use any more.
     Forget(i32),
@@ -40,7 +42,8 @@ pub enum Command {
     CanServe { plan: Arc<Plan>, answer: Sender<Result<(), String>> },
     /// Take it over.
     Reconfigure(Arc<Plan>),
-    /// Take in nothing more, and take the last images; drop the sender when they are there, or at the deadline.
+    /// Take in nothing more, and take the last images; drop the sender when they are there, and send something first for each
+    /// that is not at the deadline.
     Drain { drained: Sender<()>, deadline: Moment },
 }
 
@@ -135,7 +138,7 @@ impl Worker {
             }
             Command::Forget(partition) => {
                 self.around.placement.leave(partition);
-                drop(self.custody.forget(partition));
+                self.custody.forget(partition).into_iter().for_each(reap);
             }
             Command::Advance { as_of, wall, answer } => {
                 let _ = answer.send(self.advance(as_of, wall));
@@ -167,12 +170,15 @@ impl Worker {
             // Nobody listens only when the service is ending.
             let _ = self.misplaced.send((number, misplaced));
         }
-        self.custody.own(partition);
+        self.custody.own(partition).into_iter().for_each(reap);
     }
 
+    /// The state is here: whoever asks for this has seen to it that it was not forgotten.
     fn resume(&mut self, board: Arc<Board>, sources: Vec<Source>) {
-        let rung = self.custody.resume(board, sources);
-        rung.into_iter().for_each(|partition| partition.note_positions());
+        if !self.custody.resume(board.clone(), sources) {
+            let sentence = "its state was forgotten although it was wanted; please report this as a defect, and restart";
+            board.stop(StopReason::InvariantViolated, sentence.to_owned());
+        }
     }
 
     fn advance(&mut self, as_of: Instant, wall: Instant) -> Answer {
@@ -188,4 +194,10 @@ impl Worker {
         }
         answer
     }
+}
+
+/// Frees a state where nobody waits for it: that of millions of accounts takes a while.
+fn reap(partition: Partition<Source>) {
+    // Without a thread to spare it is freed here.
+    let _ = std::thread::Builder::new().name("reaper".into()).spawn(move || drop(partition));
 }

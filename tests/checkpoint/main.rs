@@ -7,7 +7,12 @@ mod damage;
 mod fixture;
 mod golden;
 mod memory;
+mod partition;
 mod round_trips;
+mod store_damage;
+mod store_places;
+mod store_points;
+mod store_services;
 mod values;
 
 use upswell_testkit::memory::Counting;

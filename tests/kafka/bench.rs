@@ -3,8 +3,9 @@
 use apache_avro::Schema;
 use apache_avro::types::Value;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use tempfile::TempDir;
 use upswell_testkit::avro::{self, Registered};
 use upswell_testkit::kafka::Outgoing;
 use upswell_testkit::{RealKafka, Registry, Upswell};
@@ -67,6 +68,7 @@ pub struct Bench {
     registry_keys: String,
     kafka_keys: String,
     revenue: String,
+    checkpoints: Option<TempDir>,
 }
 
 impl Bench {
@@ -90,6 +92,7 @@ impl Bench {
             registry_keys: String::new(),
             kafka_keys: String::new(),
             revenue: "revenue: {}\n".to_owned(),
+            checkpoints: None,
         }
     }
 
@@ -125,6 +128,23 @@ impl Bench {
         self
     }
 
+    /// Checkpoints outlive the service, in a directory of the bench.
+    pub fn kept(mut self) -> Bench {
+        self.checkpoints = Some(tempfile::tempdir().expect("a temporary directory"));
+        self
+    }
+
+    /// Where the checkpoints of a partition lie.
+    pub fn place_of(&self, partition: i32) -> PathBuf {
+        let directory = self.checkpoints.as_ref().expect("the bench keeps checkpoints").path();
+        directory.join(&self.name).join(format!("p{partition:05}"))
+    }
+
+    /// The consumer group.
+    pub fn group(&self) -> &str {
+        &self.name
+    }
+
     /// The configuration file.
     pub fn config(&self) -> String {
         self.config_at(&self.kafka.bootstrap())
@@ -134,15 +154,23 @@ impl Bench {
     pub fn config_at(&self, brokers: &str) -> String {
         let Bench { subscriptions, usage, dead_letters, retries, name, registry_url, registry_keys, kafka_keys, revenue, .. } =
             self;
+        let kept =
+            |directory: &TempDir| format!("checkpoint: {{ url: \"file://{}\", interval: 1s }}\n", directory.path().display());
+        let checkpoint = self.checkpoints.as_ref().map(kept).unwrap_or_default();
         format!(
             "kafka:\n  brokers: \"{brokers}\"\n  group_id: {name}\n  topics: {{ subscriptions: {subscriptions}, usage: {usage}, \
-             dead_letters: {dead_letters}, retries: {retries} }}\n{kafka_keys}schema_registry: {{ url: \"{registry_url}\"{registry_keys} }}\n{revenue}"
+             dead_letters: {dead_letters}, retries: {retries} }}\n{kafka_keys}schema_registry: {{ url: \"{registry_url}\"{registry_keys} }}\n{revenue}\n{checkpoint}"
         )
     }
 
     /// The service on these topics.
     pub fn run(&self) -> Upswell {
         Upswell::run(PROGRAM, &self.config())
+    }
+
+    /// The same with further arguments of `upswell run`.
+    pub fn run_with(&self, arguments: &[&str]) -> Upswell {
+        Upswell::run_with(PROGRAM, &self.config(), arguments)
     }
 
     /// Writes one record with a customer's key, where its hash says.

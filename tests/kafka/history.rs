@@ -1,6 +1,7 @@
 //! A generated history as files, the same history as records, and the comparison of the service with `replay`.
 
-use crate::bench::{Bench, PROGRAM, subscription_schema, usage_schema};
+use crate::bench::{Bench, PROGRAM, now, subscription_schema, usage_schema};
+use apache_avro::types::Value as Avro;
 use serde_json::Value;
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -55,22 +56,54 @@ impl History {
 
     /// The same with another compression of the batches.
     pub fn produce_packed(&self, bench: &Bench, compression: &str) {
+        self.send(bench, compression, |_, _| true);
+    }
+
+    /// Writes one of several parts of the history; all parts together are the whole. Answers the number of records.
+    pub fn produce_part(&self, bench: &Bench, part: usize, parts: usize) -> usize {
+        self.send(bench, "lz4", |at, all| at * parts / all == part)
+    }
+
+    /// Writes usage events of the first part once more, so many valid ones at most. Answers how many.
+    pub fn repeat_usage(&self, bench: &Bench, most: usize) -> usize {
+        let writer = bench.kafka.producer();
+        let (_, events) = avro::container(self.path("usage.avro").as_ref());
+        let events: Vec<_> = events.iter().filter(|event| is_valid_usage(event)).take(most).collect();
+        for event in &events {
+            let (key, value) = (avro::text(event, "customer_id").as_bytes(), usage_schema().confluent(event));
+            writer.send(Outgoing { topic: &bench.usage, key: Some(key), value: Some(&value), ..Outgoing::default() });
+        }
+        writer.flush();
+        events.len()
+    }
+
+    /// Writes the events that are chosen by their index in their file and the number of all in it.
+    fn send(&self, bench: &Bench, compression: &str, chosen: impl Fn(usize, usize) -> bool) -> usize {
         let writer = bench.kafka.producer_with(&[("compression.type", compression)]);
+        let mut sent = 0;
         for (file, topic, schema) in
             [("subscriptions.avro", &bench.subscriptions, subscription_schema()), ("usage.avro", &bench.usage, usage_schema())]
         {
             let (_, events) = avro::container(self.path(file).as_ref());
-            for event in events {
+            let all = events.len();
+            for (_, event) in events.into_iter().enumerate().filter(|(at, _)| chosen(*at, all)) {
                 let (key, value) = (avro::text(&event, "customer_id").to_owned(), schema.confluent(&event));
                 writer.send(Outgoing { topic, key: Some(key.as_bytes()), value: Some(&value), ..Outgoing::default() });
+                sent += 1;
             }
         }
         writer.flush();
+        sent
     }
 
     /// The report of `replay` over the files.
     pub fn replay(&self, as_of: &str) -> Value {
-        let files = [self.path("upswell.yaml"), self.path("subscriptions.avro"), self.path("usage.avro")];
+        self.replay_by(&self.path("upswell.yaml"), as_of)
+    }
+
+    /// The same with another configuration file.
+    fn replay_by(&self, config: &str, as_of: &str) -> Value {
+        let files = [config.to_owned(), self.path("subscriptions.avro"), self.path("usage.avro")];
         let arguments = ["replay", "--config", &files[0], "--subscriptions", &files[1], "--usage", &files[2], "--as-of", as_of];
         let outcome = command(PROGRAM, &[&arguments[..], &["--format", "json"]].concat());
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
@@ -86,20 +119,31 @@ impl History {
 
     /// Fails unless the service's report and scrape are what `replay` gives for the same instants.
     pub fn assert_equals(&self, service: &Upswell) {
+        self.assert_equals_by(service, &self.path("upswell.yaml"));
+    }
+
+    /// The same with another `revenue` section.
+    pub fn assert_equals_with(&self, service: &Upswell, revenue: &str) {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), revenue).expect("the configuration can be written");
+        self.assert_equals_by(service, text(file.path()));
+    }
+
+    fn assert_equals_by(&self, service: &Upswell, config: &str) {
         let report = service.report();
-        let replayed = self.replay(report["as_of"].as_str().expect("a report names its instant"));
+        let replayed = self.replay_by(config, report["as_of"].as_str().expect("a report names its instant"));
         assert!(!empty(&replayed), "the history is worth nothing: {replayed}");
         for (ours, theirs) in windows(&report).iter().zip(windows(&replayed)) {
             assert_eq!(ours, theirs, "window {}", theirs["window"]);
         }
         assert_eq!(windows(&report).len(), windows(&replayed).len());
-        self.assert_scrape_equals(&service.scrape());
+        self.assert_scrape_equals(&service.scrape(), config);
     }
 
-    fn assert_scrape_equals(&self, samples: &Samples) {
+    fn assert_scrape_equals(&self, samples: &Samples, config: &str) {
         let as_of = samples.value("upswell_as_of_timestamp_seconds", &[]).expect("the scrape names its instant");
         let instant = jiff::Timestamp::from_millisecond((as_of * 1e3).round() as i64).expect("a time of this century");
-        let replayed = self.replay(&instant.to_string());
+        let replayed = self.replay_by(config, &instant.to_string());
         for window in windows(&replayed) {
             let name = window["window"].as_str().expect("a window has a name");
             let (mrr, customers) = (&window["mrr"], &window["customers"]);
@@ -124,6 +168,19 @@ impl History {
             }
         }
     }
+}
+
+/// Whether usage of the generated history is not one of its deliberate faults.
+fn is_valid_usage(event: &Avro) -> bool {
+    let named = ["event_id", "customer_id"].iter().all(|field| !avro::text(event, field).is_empty());
+    named
+        && (946_684_800_000..now()).contains(&avro::long(event, "used_at"))
+        && avro::long(event, "amount_micros").abs() < 1 << 50
+}
+
+/// The numbers of a fixed sequence that looks like chance.
+pub fn scattered(index: usize) -> u64 {
+    (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 /// The windows of a report.

@@ -5,6 +5,8 @@
 //! `upswell replay`, whose engine the other tests prove.
 
 mod bench;
+mod changes;
+mod checkpoints;
 mod exact;
 mod group;
 mod history;
@@ -13,6 +15,8 @@ mod letters;
 mod letters_commands;
 mod placement;
 mod refusals;
+mod restarts;
+mod retries;
 mod scrape;
 mod smoke;
 mod waiting;

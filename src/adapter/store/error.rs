@@ -48,7 +48,10 @@ pub fn classified(error: &object_store::Error, place: &str, name: &str) -> Error
     use object_store::Error as E;
     let owned = || place.to_owned();
     let detail = said(error);
-    if let Some(error) = cause::<io::Error>(error) {
+    // A connection's errors are of this kind, too, and say nothing of a disk.
+    if cause::<HttpError>(error).is_none()
+        && let Some(error) = cause::<io::Error>(error)
+    {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => {}
             _ => return of_directory(error, place),

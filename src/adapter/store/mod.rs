@@ -184,7 +184,16 @@ impl Store {
     fn put(&self, name: &str, bytes: Bytes) -> Result<(), Error> {
         let path = self.path(name);
         let payload = PutPayload::from_bytes(bytes);
-        self.drive(name, self.backend.put_opts(&path, payload, PutMode::Create.into())).map(drop)
+        let put = self.drive(name, self.backend.put_opts(&path, payload, PutMode::Create.into()));
+        put.map(drop).map_err(|error| self.not_there(error))
+    }
+
+    /// What is not found by those who look for no object is the place.
+    fn not_there(&self, error: Error) -> Error {
+        match error {
+            Error::NotFound { .. } => Error::Absent { place: self.shown.to_string(), detail: "it was not found".to_owned() },
+            error => error,
+        }
     }
 
     /// The whole object.
@@ -212,7 +221,8 @@ impl Store {
             directory.present().map_err(|error| error::of_directory(&error, &self.shown))?;
         }
         let path = self.path(folder);
-        let listed = self.drive(folder, self.backend.list_with_delimiter(Some(&path)))?;
+        let listed = self.drive(folder, self.backend.list_with_delimiter(Some(&path)));
+        let listed = listed.map_err(|error| self.not_there(error))?;
         Ok(listed.objects.iter().filter_map(entry).collect())
     }
 

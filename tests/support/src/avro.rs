@@ -37,6 +37,15 @@ pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     }
 }
 
+/// A field's number, of a long or a timestamp.
+pub fn long(value: &Value, field: &str) -> i64 {
+    let Value::Record(fields) = value else { panic!("no record: {value:?}") };
+    match fields.iter().find(|(name, _)| name == field) {
+        Some((_, Value::Long(number) | Value::TimestampMillis(number))) => *number,
+        other => panic!("no number {field}: {other:?}"),
+    }
+}
+
 /// Sets a field.
 pub fn set(value: &mut Value, field: &str, to: Value) {
     let Value::Record(fields) = value else { panic!("no record: {value:?}") };

@@ -4,7 +4,7 @@ use crate::parts::{Place, free_ports};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
@@ -108,6 +108,33 @@ impl RealKafka {
         let growth = NewPartitions::new(name, partitions);
         let results = self.admin(async |admin, options| admin.create_partitions([&growth], options).await);
         assert!(results.iter().all(Result::is_ok), "grow {name}: {results:?}");
+    }
+
+    /// Deletes a topic; returns when the brokers no longer know it.
+    pub fn delete_topic(&self, name: &str) {
+        let results = self.admin(async |admin, options| admin.delete_topics(&[name], options).await);
+        assert!(results.iter().all(Result::is_ok), "delete {name}: {results:?}");
+        crate::wait::holds("the topic is gone", || {
+            let client: BaseConsumer = self.client().create().expect("a client");
+            let metadata = client.fetch_metadata(None, TIMEOUT).expect("the broker describes its topics");
+            metadata.topics().iter().all(|topic| topic.name() != name)
+        });
+    }
+
+    /// Forgets a group that has no members, its offsets included.
+    pub fn delete_group(&self, name: &str) {
+        let results = self.admin(async |admin, options| admin.delete_groups(&[name], options).await);
+        assert!(results.iter().all(Result::is_ok), "delete group {name}: {results:?}");
+    }
+
+    /// Commits offsets for a group that has no members.
+    pub fn commit(&self, group: &str, positions: &[(&str, i32, i64)]) {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        for (topic, partition, next) in positions {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*next)).expect("a valid offset");
+        }
+        consumer.commit(&list, CommitMode::Sync).expect("the broker takes offsets of a group without members");
     }
 
     /// Deletes the records of a partition before an offset, as retention would.

@@ -29,6 +29,11 @@ impl Upswell {
     /// Starts it at a free port with this configuration, whose `http.listen` is overridden; checkpoints are its own unless the
     /// configuration says where they are kept.
     pub fn run(program: &str, config: &str) -> Upswell {
+        Upswell::run_with(program, config, &[])
+    }
+
+    /// The same with further arguments of `upswell run`, such as `--rebuild`.
+    pub fn run_with(program: &str, config: &str, arguments: &[&str]) -> Upswell {
         let place = Place::new();
         let directory = place.directory();
         let address = format!("127.0.0.1:{}", free_ports(1));
@@ -38,6 +43,7 @@ impl Upswell {
         let child = Command::new(program)
             .args(["--log-level", "debug", "run", "--config"])
             .arg(&file)
+            .args(arguments)
             .env("UPSWELL_HTTP_LISTEN", &address)
             .envs((!config.contains("checkpoint:")).then(|| ("UPSWELL_CHECKPOINT_URL", own_checkpoints(directory))))
             .stdin(Stdio::null())
@@ -105,7 +111,8 @@ impl Upswell {
         Samples::parse(&self.exposition())
     }
 
-    fn ended(&mut self) -> Option<ExitStatus> {
+    /// How it ended; `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be asked for its status")
     }
 
@@ -117,8 +124,19 @@ impl Upswell {
 
     /// SIGTERM, then its exit code.
     pub fn terminate(&mut self) -> i32 {
-        signal(&self.child, Signal::TERM);
+        self.signal(Signal::TERM);
         self.wait_exit()
+    }
+
+    /// SIGKILL; returns when it is gone.
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        wait::until("the service is gone", || self.ended());
+    }
+
+    /// Sends a signal; it must not have ended.
+    pub fn signal(&self, number: Signal) {
+        signal(&self.child, number);
     }
 }
 
