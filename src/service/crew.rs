@@ -29,7 +29,7 @@ pub struct Crew {
 }
 
 struct Hand {
-    commands: Sender<Command>,
+    commands: Sender<Command<Source>>,
     bell: Sender<()>,
 }
 
@@ -50,7 +50,7 @@ impl Crew {
             let (commands, told) = unbounded();
             let (bell, rung) = bounded(1);
             let (orders, misplaced, custody) = (orders.clone(), misplaced.clone(), Custody::new(interval));
-            let worker = Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock };
+            let worker = Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock, reap };
             super::spawn(&format!("worker-{number}"), control.clone(), move || worker.run())?;
             Ok(Hand { commands, bell })
         };
@@ -134,7 +134,7 @@ impl Crew {
         &self.workers[partition.unsigned_abs() as usize % self.workers.len()]
     }
 
-    fn tell_all(&self, command: impl Fn() -> Command) {
+    fn tell_all(&self, command: impl Fn() -> Command<Source>) {
         self.workers.iter().for_each(|hand| hand.tell(command()));
     }
 }
@@ -149,8 +149,14 @@ impl Hand {
     }
 
     /// A worker that is gone has reported why; the command is of no use any more.
-    fn tell(&self, command: Command) {
+    fn tell(&self, command: Command<Source>) {
         let _ = self.commands.send(command);
         let _ = self.bell.try_send(());
     }
+}
+
+/// Frees a state where nobody waits for it: that of millions of accounts takes a while.
+fn reap(partition: Partition<Source>) {
+    // Without a thread to spare it is freed here.
+    let _ = std::thread::Builder::new().name("reaper".into()).spawn(move || drop(partition));
 }
