@@ -15,6 +15,7 @@ mod identities;
 mod letters;
 mod letters_commands;
 mod placement;
+mod rebalances;
 mod refusals;
 mod restarts;
 mod retries;

@@ -39,7 +39,7 @@ impl Bucket {
 
     fn start(kind: Kind) -> Bucket {
         let bucket = Bucket { place: Place::new(), port: free_ports(1), kind };
-        bucket.place.real(bucket.part(), &bucket.port.to_string());
+        bucket.place.real(bucket.part(), &[&bucket.port.to_string()]);
         bucket
     }
 

@@ -8,6 +8,7 @@
 pub mod avro;
 pub mod bucket;
 pub mod faulty;
+pub mod figures;
 pub mod http;
 pub mod kafka;
 pub mod memory;
@@ -19,6 +20,7 @@ pub mod samples;
 pub mod wait;
 
 pub use faulty::Faulty;
+pub use figures::Figures;
 pub use kafka::RealKafka;
 pub use program::Upswell;
 pub use prometheus::Prometheus;
