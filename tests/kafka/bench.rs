@@ -80,6 +80,18 @@ impl Bench {
         bench
     }
 
+    /// The same at a broker of its own, which may be ended.
+    pub fn at(kafka: &'static RealKafka, name: &str, partitions: i32) -> Bench {
+        let bench = Bench { kafka, ..Bench::without_topics(name) };
+        bench.create_topics(partitions);
+        bench
+    }
+
+    /// The topics of another bench, for somebody else to write to.
+    pub fn at_same_topics(other: &Bench) -> Bench {
+        Bench { kafka: other.kafka, ..Bench::without_topics(&other.name) }
+    }
+
     /// The same before the topics exist.
     pub fn without_topics(name: &str) -> Bench {
         Bench {

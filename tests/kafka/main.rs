@@ -6,6 +6,7 @@
 
 mod bench;
 mod changes;
+mod chaos;
 mod checkpoints;
 mod exact;
 mod flood;
