@@ -3,7 +3,8 @@
 use super::{directory, run};
 use std::path::Path;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
+    "audit",
     "check",
     "dead-letters",
     "dead-letters list",

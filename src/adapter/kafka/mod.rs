@@ -12,6 +12,7 @@ pub mod describe;
 pub mod letters;
 pub mod preflight;
 pub mod protocol;
+pub mod rereading;
 pub mod settings;
 mod trouble;
 

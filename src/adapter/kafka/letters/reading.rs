@@ -99,7 +99,7 @@ fn letter(message: &BorrowedMessage<'_>) -> Option<DeadLetter> {
 }
 
 /// Whether the client goes on by itself. What it would skip, and what nobody lets it read, ends the reading.
-fn may_pass(error: &KafkaError) -> bool {
+pub(in crate::adapter::kafka) fn may_pass(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     !matches!(
         error.rdkafka_error_code(),
