@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 use upswell_testkit::avro::{self, Registered};
-use upswell_testkit::kafka::Outgoing;
+use upswell_testkit::kafka::{Outgoing, SHORT_SESSIONS};
 use upswell_testkit::{RealKafka, Registry, Upswell};
 
 /// The built binary.
@@ -19,7 +19,7 @@ const USAGE_SCHEMA: &str = include_str!("../../schemas/usage.avsc");
 /// The broker of all tests that do not stop it.
 pub fn kafka() -> &'static RealKafka {
     static KAFKA: OnceLock<RealKafka> = OnceLock::new();
-    KAFKA.get_or_init(RealKafka::start)
+    KAFKA.get_or_init(|| RealKafka::start_with(SHORT_SESSIONS))
 }
 
 /// The registry of all tests.

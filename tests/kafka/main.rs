@@ -14,6 +14,7 @@ mod identities;
 mod letters;
 mod letters_commands;
 mod placement;
+mod rebalances;
 mod refusals;
 mod restarts;
 mod retries;

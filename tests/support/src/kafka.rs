@@ -15,12 +15,22 @@ use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Members of KIP-848 groups that are silent for 6 seconds are given up, as those of classic groups may be told to.
+pub const SHORT_SESSIONS: &[&str] = &[
+    "group.consumer.min.session.timeout.ms=6000",
+    "group.consumer.session.timeout.ms=6000",
+    "group.consumer.min.heartbeat.interval.ms=1000",
+    "group.consumer.heartbeat.interval.ms=1000",
+];
+
 /// One broker with data of its own.
 #[derive(Debug)]
 pub struct RealKafka {
     place: Place,
     port: u16,
     command: &'static str,
+    /// Lines of its configuration besides the usual ones.
+    properties: &'static [&'static str],
 }
 
 impl RealKafka {
@@ -31,12 +41,17 @@ impl RealKafka {
 
     /// At a port from [`RealKafka::free_port`], so that a test can name it before the broker is there.
     pub fn start_at(port: u16) -> RealKafka {
-        RealKafka::launch("start", port)
+        RealKafka::launch("start", port, &[])
+    }
+
+    /// With lines of its configuration besides the usual ones, such as [`SHORT_SESSIONS`].
+    pub fn start_with(properties: &'static [&'static str]) -> RealKafka {
+        RealKafka::launch("start", RealKafka::free_port(), properties)
     }
 
     /// With TLS and SASL: user `upswell`, password `plain-secret` (PLAIN) or `scram-secret` (SCRAM-SHA-512).
     pub fn start_secure() -> RealKafka {
-        RealKafka::launch("secure", RealKafka::free_port())
+        RealKafka::launch("secure", RealKafka::free_port(), &[])
     }
 
     /// A port at which a broker can be started.
@@ -44,10 +59,10 @@ impl RealKafka {
         free_ports(2)
     }
 
-    fn launch(command: &'static str, port: u16) -> RealKafka {
-        let place = Place::new();
-        place.real(command, &port.to_string());
-        RealKafka { place, port, command }
+    fn launch(command: &'static str, port: u16, properties: &'static [&'static str]) -> RealKafka {
+        let kafka = RealKafka { place: Place::new(), port, command, properties };
+        kafka.restart();
+        kafka
     }
 
     /// `kafka.brokers`.
@@ -62,17 +77,18 @@ impl RealKafka {
 
     /// Ends it in good order; its data stays.
     pub fn stop(&self) {
-        self.place.real("stop", "");
+        self.place.real("stop", &[]);
     }
 
     /// Ends it without warning; its data stays.
     pub fn kill(&self) {
-        self.place.real("kill", "kafka");
+        self.place.real("kill", &["kafka"]);
     }
 
     /// Starts it again, after [`RealKafka::stop`] or [`RealKafka::kill`], at the same port with its data.
     pub fn restart(&self) {
-        self.place.real(self.command, &self.port.to_string());
+        let port = self.port.to_string();
+        self.place.real(self.command, &[&[port.as_str()], self.properties].concat());
     }
 
     /// A client's configuration, which tests may add to.

@@ -6,6 +6,7 @@
 //! what went wrong, because a test that cannot go on has failed.
 
 pub mod avro;
+pub mod figures;
 pub mod http;
 pub mod kafka;
 pub mod memory;
@@ -16,6 +17,7 @@ pub mod registry;
 pub mod samples;
 pub mod wait;
 
+pub use figures::Figures;
 pub use kafka::RealKafka;
 pub use program::Upswell;
 pub use prometheus::Prometheus;

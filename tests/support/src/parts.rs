@@ -58,9 +58,9 @@ impl Place {
         &self.directory
     }
 
-    /// `real COMMAND DIRECTORY ARGUMENT`, which returns when the part answers (or has ended).
-    pub fn real(&self, command: &str, argument: &str) {
-        let status = Command::new(script()).arg(command).arg(&self.directory).arg(argument).stdin(Stdio::null()).status();
+    /// `real COMMAND DIRECTORY ARGUMENTS`, which returns when the part answers (or has ended).
+    pub fn real(&self, command: &str, arguments: &[&str]) {
+        let status = Command::new(script()).arg(command).arg(&self.directory).args(arguments).stdin(Stdio::null()).status();
         assert!(
             status.as_ref().is_ok_and(|status| status.success()),
             "real {command} failed ({status:?}); `make setup` fetches the real parts"

@@ -25,7 +25,7 @@ impl Prometheus {
             "global: {{ scrape_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
         );
         std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
-        place.real("prometheus", &port.to_string());
+        place.real("prometheus", &[&port.to_string()]);
         Prometheus { _place: place, port }
     }
 

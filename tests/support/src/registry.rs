@@ -17,7 +17,7 @@ impl Registry {
     /// Returns when it answers.
     pub fn start() -> Registry {
         let (place, port) = (Place::new(), free_ports(1));
-        place.real("registry", &port.to_string());
+        place.real("registry", &[&port.to_string()]);
         Registry { _place: place, port }
     }
 
