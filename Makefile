@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint doc deny advisories bench real-parts setup clean
+.PHONY: help demo test chaos fmt lint doc deny advisories bench real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -10,6 +10,9 @@ demo: ## the whole service on an embedded broker with a live stream; prints the 
 
 test: setup ## every test, with a real Kafka broker, schema registry and Prometheus
 	cargo test --workspace --no-fail-fast $(ARGS)
+
+chaos: setup ## instances and broker killed at random for twenty minutes (UPSWELL_CHAOS_SECONDS to choose)
+	UPSWELL_CHAOS_SECONDS=$${UPSWELL_CHAOS_SECONDS:-1200} cargo test --test kafka chaos -- --nocapture
 
 fmt: ## format the code
 	cargo fmt --all

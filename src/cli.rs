@@ -3,7 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure at run time, 2 usage,
 //! 78 configuration.
 
-use crate::command::{Failure, check, dead_letters, demo, generate, no_color, replay, run, say, schema};
+use crate::command::{Failure, check, dead_letters, demo, generate, inspect, no_color, replay, run, say, schema};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -47,6 +47,9 @@ enum Command {
     Check(check::Args),
     /// List rejected records, or put them back to be judged again
     DeadLetters(dead_letters::Args),
+    /// Show what a checkpoint holds, and whether it is whole
+    #[command(after_help = inspect::NOTES)]
+    Inspect(inspect::Args),
     /// Print the Avro schemas that events are read with
     Schema(schema::Args),
 }
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::execute(args),
         Command::Check(args) => check::execute(args),
         Command::DeadLetters(args) => dead_letters::execute(args),
+        Command::Inspect(args) => inspect::execute(args),
         Command::Schema(args) => schema::execute(args),
     };
     match result {

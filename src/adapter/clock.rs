@@ -6,7 +6,7 @@
 //! Not guaranteed: that the wall clock goes forward. Whoever publishes views keeps them from going back.
 
 use crate::domain::calendar::Instant;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant as Moment, SystemTime, UNIX_EPOCH};
 
 /// A source of the present instant.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,8 @@ pub struct Clock(Source);
 #[derive(Clone, Copy, Debug)]
 enum Source {
     Wall,
-    Simulated { start: Instant, since: std::time::Instant, speed: u32 },
+    Simulated { start: Instant, since: Moment, speed: u32 },
+    Held { now: Instant, steady: Moment },
 }
 
 impl Clock {
@@ -26,7 +27,20 @@ impl Clock {
 
     /// A clock that shows `start` now and runs `speed` times as fast as time does; with speed 0 it stands still.
     pub fn simulated(start: Instant, speed: u32) -> Clock {
-        Clock(Source::Simulated { start, since: std::time::Instant::now(), speed })
+        Clock(Source::Simulated { start, since: Moment::now(), speed })
+    }
+
+    /// A clock in somebody's hand: it shows this and stands still, its steady time too.
+    pub fn held(now: Instant, steady: Moment) -> Clock {
+        Clock(Source::Held { now, steady })
+    }
+
+    /// The present moment of a time that never goes back, for pauses and deadlines. It runs at the speed of the machine's.
+    pub fn steady(&self) -> Moment {
+        match self.0 {
+            Source::Wall | Source::Simulated { .. } => Moment::now(),
+            Source::Held { steady, .. } => steady,
+        }
     }
 
     /// The present instant.
@@ -37,12 +51,13 @@ impl Clock {
                 let passed = since.elapsed().as_millis().saturating_mul(u128::from(speed));
                 Instant(start.0.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)))
             }
+            Source::Held { now, .. } => now,
         }
     }
 
     /// Whether the instant is made up rather than the machine's.
     pub fn is_simulated(&self) -> bool {
-        matches!(self.0, Source::Simulated { .. })
+        !matches!(self.0, Source::Wall)
     }
 }
 
@@ -81,5 +96,13 @@ mod tests {
         let (first, copy) = (fast.now(), fast);
         assert!(first >= Instant(5_000) && copy.now() >= first);
         assert!(!Clock::wall().is_simulated());
+    }
+
+    #[test]
+    fn a_held_clock_stands_still_in_both_of_its_times() {
+        let steady = Moment::now() - Duration::from_secs(7);
+        let held = Clock::held(Instant(5_000), steady);
+        assert_eq!((held.now(), held.steady(), held.is_simulated()), (Instant(5_000), steady, true));
+        assert!(Clock::wall().steady() > steady);
     }
 }

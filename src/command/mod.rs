@@ -1,10 +1,13 @@
 //! The commands: each joins adapters, formats and the engine for one purpose. What they share is here: how they fail, and output
 //! that survives a reader who has seen enough.
 
+mod columns;
+
 pub mod check;
 pub mod dead_letters;
 pub mod demo;
 pub mod generate;
+pub mod inspect;
 pub mod replay;
 pub mod run;
 pub mod schema;

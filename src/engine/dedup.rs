@@ -70,10 +70,9 @@ impl Dedup {
     pub fn insert(&mut self, customer_id: &str, event_id: &str) -> bool {
         self.condemned.pop();
         let id = self.hash(customer_id, event_id);
-        if self.generations.iter().any(|generation| generation.contains(id)) {
-            return false;
-        }
-        self.current().insert(id)
+        self.begin_generation();
+        let (last, earlier) = self.generations.split_last_mut().expect("one has begun");
+        !earlier.iter().any(|generation| generation.contains(id)) && last.insert(id)
     }
 
     /// Number of events remembered.
@@ -131,13 +130,12 @@ impl Dedup {
         Instant(now.0.div_euclid(length).saturating_add(1).saturating_mul(length))
     }
 
-    fn current(&mut self) -> &mut Generation {
+    /// Sees to it that the last generation may take ids now. After the memory was made shorter, that is the longer one of then.
+    fn begin_generation(&mut self) {
         let until = self.record_time.map_or(NEVER, |now| self.end_of(now));
         if self.generations.last().is_none_or(|last| last.until() < until) {
             self.generations.push(Generation::new(until));
         }
-        let last = self.generations.len() - 1;
-        &mut self.generations[last]
     }
 
     /// Ids applied before any record had a timestamp count as applied when the first one with a timestamp came.

@@ -10,6 +10,8 @@ use hashbrown::hash_table::Entry;
 
 /// Tables of a generation, by some bits of the id.
 const TABLES: usize = 256;
+/// A table of fewer ids grows to twice its length.
+const DOUBLED: usize = 256;
 
 /// The ids of events applied before `until`, and after the generation before this one ended.
 #[derive(Debug)]
@@ -34,9 +36,9 @@ pub struct Table {
     ids: Vec<u128>,
     places: HashTable<u32>,
     /// The ids before this place are in images.
-    saved: usize,
+    saved: u32,
     /// The ids before this place are in the image fixed last.
-    frozen: usize,
+    frozen: u32,
 }
 
 impl Generation {
@@ -74,7 +76,7 @@ impl Generation {
 
     /// Takes all ids for such as are in images, which is what restoring leaves behind.
     pub fn settle(&mut self) {
-        self.tables.iter_mut().for_each(|table| (table.saved, table.frozen) = (table.ids.len(), table.ids.len()));
+        self.tables.iter_mut().for_each(|table| (table.saved, table.frozen) = (table.len(), table.len()));
     }
 
     /// Fixes which ids an image holds. Returns the generation's name in it, and how many ids it has by then.
@@ -82,10 +84,10 @@ impl Generation {
         let all = std::mem::take(&mut self.renamed) || scope == Scope::Base;
         for table in &mut self.tables {
             table.saved = if all { 0 } else { table.saved };
-            table.frozen = table.ids.len();
+            table.frozen = table.len();
         }
         self.frozen = Some(Frozen { until: self.until, table: 0 });
-        (self.until, self.tables.iter().map(|table| table.frozen as u64).sum())
+        (self.until, self.tables.iter().map(|table| u64::from(table.frozen)).sum())
     }
 
     /// Whether ids of the image fixed last are still to be handed out.
@@ -99,10 +101,11 @@ impl Generation {
         let mut ids = Vec::new();
         while ids.len() < most.max(1) && frozen.table < TABLES {
             let table = &mut self.tables[frozen.table];
-            let end = table.frozen.min(table.saved + most.max(1) - ids.len());
-            ids.extend_from_slice(&table.ids[table.saved..end]);
-            table.saved = end;
-            frozen.table += usize::from(end == table.frozen);
+            let (saved, end) = (table.saved as usize, table.frozen as usize);
+            let end = end.min(saved + most.max(1) - ids.len());
+            ids.extend_from_slice(&table.ids[saved..end]);
+            table.saved = end as u32;
+            frozen.table += usize::from(table.saved == table.frozen);
         }
         let until = frozen.until;
         if ids.is_empty() {
@@ -123,6 +126,10 @@ impl Table {
         self.ids.capacity() * size_of::<u128>() + self.places.allocation_size()
     }
 
+    fn len(&self) -> u32 {
+        self.ids.len() as u32
+    }
+
     fn contains(&self, id: u128) -> bool {
         self.places.find(hash_of(id), |place| self.ids[*place as usize] == id).is_some()
     }
@@ -135,8 +142,8 @@ impl Table {
         };
         vacant.insert(u32::try_from(ids.len()).expect("memory ends long before 2^40 ids"));
         if ids.len() == ids.capacity() {
-            // By a quarter, not by doubling: ids are most of what is remembered.
-            ids.reserve_exact(ids.len() / 4 + 4);
+            // A large one by a quarter, not by doubling: ids are most of what is remembered.
+            ids.reserve_exact(if ids.len() < DOUBLED { ids.len().max(4) } else { ids.len() / 4 });
         }
         ids.push(id);
         true

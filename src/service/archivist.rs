@@ -50,6 +50,11 @@ pub struct Wish {
 }
 
 impl Task {
+    /// The manifest as it was begun: without pieces.
+    pub fn begun(&self) -> &Manifest {
+        &self.begun
+    }
+
     /// The task of writing an image that continues another, and the keeper's end of it.
     pub fn new(manifest: &Manifest, before: Option<Arc<Manifest>>) -> (Task, Wish) {
         let ((give, parts), (tell, saved), (want, wanted)) = (unbounded(), bounded(1), bounded(0));

@@ -42,7 +42,8 @@ impl<S> Assignment<S> {
         self.places.remove(&(partition, topic));
         let board = self.boards.remove(&partition)?;
         board.give_up();
-        if suspend {
+        // One that had not begun yet has no totals; what it was to go on from still counts.
+        if suspend && (board.has_begun() || !self.suspended.contains_key(&partition)) {
             self.suspended.insert(partition, board.clone());
         }
         Some(board)
@@ -197,8 +198,13 @@ mod tests {
         let (fresh, _) = assignment.begin().remove(0);
         assignment.settle();
         assert!(assignment.counts(&boards[0]) && !assignment.counts(&boards[1]) && assignment.counts(&fresh));
+        [Subscriptions, Usage].into_iter().for_each(|topic| drop(assignment.revoke(topic, 0, true)));
+        assert!(assignment.counts(&boards[0]), "taken away again before it went on");
+        assign(&mut assignment, 0);
+        let (fresh, _) = assignment.begin().remove(0);
         assignment.resumed(0);
         assert!(!assignment.counts(&boards[0]) && assignment.counts(&fresh) && !assignment.is_empty());
+        fresh.begin();
         [Subscriptions, Usage].into_iter().for_each(|topic| drop(assignment.revoke(topic, 0, true)));
         assignment.lose();
         assert!(assignment.is_empty());

@@ -137,14 +137,17 @@ impl Beginnings {
             self.rebuilt().insert(partition);
             return Ok(state);
         }
-        let as_new = |held: &Held| newest.is_none_or(|newest| newest <= (held.generation, held.next.iter().sum()));
-        if let Some(held) = held.filter(as_new) {
-            return Ok(Beginning::Held(held.next));
-        }
+        let held_rank = held.map(|held| (held.generation, held.next.iter().sum()));
         for candidate in &candidates {
+            if held_rank >= rank(candidate) {
+                break;
+            }
             if let Some(beginning) = self.try_image(partition, plan, candidate, newest, tries)? {
                 return Ok(beginning);
             }
+        }
+        if let Some(held) = held {
+            return Ok(Beginning::Held(held.next));
         }
         if candidates.is_empty() {
             return self.first(partition, plan);
@@ -278,9 +281,12 @@ impl Beginnings {
         let identity = self.identity(partition, plan);
         let mut positions = manifest.positions;
         let retries = TopicKind::Retries as usize;
-        // A retries topic that is new or was made anew is read from its beginning: each retry is judged by its origin.
-        if identity.topics[retries] != manifest.identity.topics[retries] || positions[retries].is_none() {
-            positions[retries] = self.beginning_of_logs(partition)?[retries];
+        let beginning = self.beginning_of_logs(partition)?[retries];
+        let known = positions[retries].zip(beginning).is_some_and(|(position, beginning)| position.next >= beginning.next);
+        // A retries topic that is new or was made anew is read from its beginning: each retry is judged by its origin. One that is
+        // gone before it was read can be written once more.
+        if identity.topics[retries] != manifest.identity.topics[retries] || !known {
+            positions[retries] = beginning;
         }
         let (shard, rejected) = (image.shard, image.rejected);
         let (placement, generation, newest) = (manifest.placement, manifest.generation, Some(Arc::new(manifest)));

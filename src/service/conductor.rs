@@ -255,7 +255,7 @@ impl Conductor {
             if let Some(board) = self.assignment.revoke(topic, *partition, why == Revocation::Rejoining) {
                 self.commit(&[board.clone()]);
                 self.crew.release(*partition, released.clone(), patience);
-                self.parking.park(board);
+                self.parking.park(board, self.shared.clock.steady());
             }
             self.shared.telemetry.partitions.remove(*partition);
         }
@@ -314,7 +314,7 @@ impl Conductor {
         let full = self.memory.look(&self.shared.telemetry);
         self.crew.wait_for_memory(full);
         self.parking
-            .expired(full, |partition| self.assignment.wants(partition))
+            .expired(self.shared.clock.steady(), full, |partition| self.assignment.wants(partition))
             .into_iter()
             .for_each(|partition| self.crew.forget(partition));
         self.show();

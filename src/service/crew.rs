@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant as Moment};
 
+/// How late a worker may be.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// The workers, as seen by whoever directs them.
 pub struct Crew {
     workers: Vec<Hand>,
@@ -26,7 +29,7 @@ pub struct Crew {
 }
 
 struct Hand {
-    commands: Sender<Command>,
+    commands: Sender<Command<Source>>,
     bell: Sender<()>,
 }
 
@@ -47,7 +50,7 @@ impl Crew {
             let (commands, told) = unbounded();
             let (bell, rung) = bounded(1);
             let (orders, misplaced, custody) = (orders.clone(), misplaced.clone(), Custody::new(interval));
-            let worker = Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock };
+            let worker = Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock, reap };
             super::spawn(&format!("worker-{number}"), control.clone(), move || worker.run())?;
             Ok(Hand { commands, bell })
         };
@@ -116,10 +119,11 @@ impl Crew {
     pub fn drain(&self, patience: Duration) -> bool {
         self.halt();
         let deadline = Moment::now() + patience;
-        let (drained, wait) = bounded(0);
+        let (drained, wait) = unbounded();
         self.tell_all(|| Command::Drain { drained: drained.clone(), deadline });
         drop(drained);
-        wait.recv_deadline(deadline) == Err(RecvTimeoutError::Disconnected)
+        // A worker that gives up at the deadline says so.
+        wait.recv_deadline(deadline + GRACE) == Err(RecvTimeoutError::Disconnected)
     }
 
     pub fn size(&self) -> usize {
@@ -130,7 +134,7 @@ impl Crew {
         &self.workers[partition.unsigned_abs() as usize % self.workers.len()]
     }
 
-    fn tell_all(&self, command: impl Fn() -> Command) {
+    fn tell_all(&self, command: impl Fn() -> Command<Source>) {
         self.workers.iter().for_each(|hand| hand.tell(command()));
     }
 }
@@ -145,8 +149,14 @@ impl Hand {
     }
 
     /// A worker that is gone has reported why; the command is of no use any more.
-    fn tell(&self, command: Command) {
+    fn tell(&self, command: Command<Source>) {
         let _ = self.commands.send(command);
         let _ = self.bell.try_send(());
     }
+}
+
+/// Frees a state where nobody waits for it: that of millions of accounts takes a while.
+fn reap(partition: Partition<Source>) {
+    // Without a thread to spare it is freed here.
+    let _ = std::thread::Builder::new().name("reaper".into()).spawn(move || drop(partition));
 }

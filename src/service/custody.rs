@@ -6,7 +6,7 @@
 use super::board::Board;
 use super::feed::Feed;
 use super::partition::Partition;
-use crate::domain::calendar::Instant;
+use crate::adapter::clock::Clock;
 use crate::engine::plan::Plan;
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
@@ -36,31 +36,31 @@ impl<F: Feed> Custody<F> {
         Custody { interval, stays: BTreeMap::new() }
     }
 
-    /// Takes a partition over; one of that number that is still here gives way.
-    pub fn own(&mut self, partition: Partition<F>) {
-        let due = Moment::now() + self.interval;
+    /// Takes a partition over, and gives away the one of that number that is still here.
+    pub fn own(&mut self, partition: Partition<F>, clock: Clock) -> Option<Partition<F>> {
+        let due = clock.steady() + self.interval;
         let stay = Stay { partition, due, parked: false, waiting: None };
-        self.stays.insert(stay.partition.board.partition, stay);
+        self.stays.insert(stay.partition.board.partition, stay).map(|stay| stay.partition)
     }
 
-    /// Goes on with a parked partition. `None` if it is not here.
-    pub fn resume(&mut self, board: Arc<Board>, feeds: Vec<F>) -> Option<&mut Partition<F>> {
-        let stay = self.stays.get_mut(&board.partition)?;
+    /// Goes on with a parked partition; `false` if it is not here.
+    pub fn resume(&mut self, board: Arc<Board>, feeds: Vec<F>) -> bool {
+        let Some(stay) = self.stays.get_mut(&board.partition) else { return false };
         (stay.parked, stay.waiting) = (false, None);
         stay.partition.resume(board, feeds);
-        Some(&mut stay.partition)
+        true
     }
 
-    /// Parks a partition. `released` is dropped when its last image is there, or at the deadline.
-    pub fn release(&mut self, partition: i32, released: Sender<()>, deadline: Moment, now: Instant) {
+    /// Parks a partition. `released` is dropped when its last image is there; at the deadline it is sent something first.
+    pub fn release(&mut self, partition: i32, released: Sender<()>, deadline: Moment, clock: Clock) {
         if let Some(stay) = self.stays.get_mut(&partition) {
-            stay.park(released, deadline, now);
+            stay.park(released, deadline, clock);
         }
     }
 
-    /// Parks all.
-    pub fn drain(&mut self, drained: Sender<()>, deadline: Moment, now: Instant) {
-        self.stays.values_mut().for_each(|stay| stay.park(drained.clone(), deadline, now));
+    /// Parks all, likewise.
+    pub fn drain(&mut self, drained: Sender<()>, deadline: Moment, clock: Clock) {
+        self.stays.values_mut().for_each(|stay| stay.park(drained.clone(), deadline, clock));
     }
 
     /// Gives a partition away.
@@ -97,44 +97,47 @@ impl<F: Feed> Custody<F> {
 
     /// Begins the images that are due and goes on with those under way, until a moment at most. Whether there may be more to do
     /// at once.
-    pub fn keep(&mut self, until: Moment, now: Instant) -> bool {
+    pub fn keep(&mut self, until: Moment, clock: Clock) -> bool {
         let mut more = false;
         for stay in self.stays.values_mut() {
-            more |= stay.keep(until, now, self.interval);
+            more |= stay.keep(until, clock, self.interval);
         }
         more
     }
 }
 
 impl<F: Feed> Stay<F> {
-    fn park(&mut self, waiting: Sender<()>, deadline: Moment, now: Instant) {
+    fn park(&mut self, waiting: Sender<()>, deadline: Moment, clock: Clock) {
         self.partition.close();
-        (self.parked, self.due, self.waiting) = (true, Moment::now(), Some((waiting, deadline)));
-        self.begin_if_due(now, Duration::ZERO);
+        (self.parked, self.due, self.waiting) = (true, clock.steady(), Some((waiting, deadline)));
+        self.begin_if_due(clock, Duration::ZERO);
     }
 
-    fn keep(&mut self, until: Moment, now: Instant, interval: Duration) -> bool {
-        self.begin_if_due(now, interval);
+    fn keep(&mut self, until: Moment, clock: Clock, interval: Duration) -> bool {
+        self.begin_if_due(clock, interval);
         let Partition { board, ledger, keeper, .. } = &mut self.partition;
-        let more = keeper.step(ledger, board, until, now);
+        let more = keeper.step(ledger, board, until, clock);
         let settled = !keeper.is_saving() && (keeper.is_current(ledger) || board.stopped().is_some());
-        let over = |(_, deadline): &(Sender<()>, Moment)| Moment::now() >= *deadline;
-        if settled || self.waiting.as_ref().is_some_and(over) {
-            self.waiting = None;
+        let over = |(_, deadline): &mut (Sender<()>, Moment)| settled || clock.steady() >= *deadline;
+        if let Some((waiting, _)) = self.waiting.take_if(over)
+            && !settled
+        {
+            // Nobody listens when whoever waited has given up as well.
+            let _ = waiting.try_send(());
         }
         more
     }
 
-    fn begin_if_due(&mut self, now: Instant, interval: Duration) {
+    fn begin_if_due(&mut self, clock: Clock, interval: Duration) {
         let Partition { board, ledger, keeper, .. } = &mut self.partition;
-        if keeper.is_saving() || Moment::now() < self.due {
+        if keeper.is_saving() || clock.steady() < self.due {
             return;
         }
-        self.due = Moment::now() + interval;
+        self.due = clock.steady() + interval;
         if keeper.is_current(ledger) {
-            board.set_saved_at(now);
+            board.set_saved_at(clock.now());
         } else {
-            keeper.begin(ledger, board, now);
+            keeper.begin(ledger, board, clock.now());
         }
     }
 }

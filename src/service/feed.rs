@@ -15,8 +15,9 @@ pub trait Feed {
     /// The next record, without waiting.
     fn poll(&mut self) -> Offer<Self::Fetched<'_>>;
 
-    /// The offset after the last thing taken, control and aborted records included; `None` before the first.
-    fn position(&self) -> Option<i64>;
+    /// The offset after the last thing taken, control and aborted records included; `None` before the first, and where it is too
+    /// early to ask again.
+    fn position(&mut self) -> Option<i64>;
 }
 
 /// A record as it came.
@@ -72,7 +73,7 @@ impl Feed for Source {
         Source::poll(self)
     }
 
-    fn position(&self) -> Option<i64> {
+    fn position(&mut self) -> Option<i64> {
         Source::position(self)
     }
 }

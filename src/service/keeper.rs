@@ -7,6 +7,7 @@
 use super::archivist::{Archivists, Part, Task, Wish};
 use super::board::Board;
 use super::ledger::{Ledger, TopicName};
+use crate::adapter::clock::Clock;
 use crate::domain::calendar::Instant;
 use crate::domain::facts::FactKind;
 use crate::engine::image::{Scope, Step};
@@ -113,15 +114,15 @@ impl Keeper {
     }
 
     /// Goes on with the image under way, until a moment at most. Answers whether there may be more to do at once.
-    pub fn step(&mut self, ledger: &mut Ledger, board: &Board, until: Moment, now: Instant) -> bool {
+    pub fn step(&mut self, ledger: &mut Ledger, board: &Board, until: Moment, clock: Clock) -> bool {
         let Some(saving) = &mut self.saving else { return false };
         match saving.stage {
-            Stage::Capturing(_) => return saving.capture(ledger, until),
+            Stage::Capturing(_) => return saving.capture(ledger, until, clock),
             Stage::Letters(_) => saving.finish(ledger),
             Stage::Writing => match saving.wish.saved.try_recv() {
                 Ok(manifest) => {
                     (self.newest, self.saving) = (Some(manifest), None);
-                    board.set_saved_at(now);
+                    board.set_saved_at(clock.now());
                 }
                 Err(TryRecvError::Empty) => return false,
                 // It cannot be completed any more; a base will be.
@@ -134,7 +135,7 @@ impl Keeper {
 
 impl Saving {
     /// Hands over what was frozen, as long as there is time and room.
-    fn capture(&mut self, ledger: &mut Ledger, until: Moment) -> bool {
+    fn capture(&mut self, ledger: &mut Ledger, until: Moment, clock: Clock) -> bool {
         while self.wish.parts.len() < ROOM {
             match ledger.shard.capture(STEP) {
                 Step::Chunk(chunk) => drop(self.wish.parts.send(Part::Section(Section::Chunk(chunk)))),
@@ -147,7 +148,7 @@ impl Saving {
                     return true;
                 }
             }
-            if Moment::now() >= until {
+            if clock.steady() >= until {
                 return true;
             }
         }

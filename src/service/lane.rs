@@ -11,13 +11,9 @@ use crate::adapter::kafka::consumer::Offer;
 use crate::domain::facts::TopicKind;
 use crate::wire::telemetry::StopReason;
 use rdkafka::message::OwnedMessage;
-use std::time::{Duration, Instant as Moment};
 
 /// Records taken from one topic before the others have their turn.
 const BATCH: usize = 500;
-
-/// How often the client is asked for a position: it answers for all partitions at once.
-const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// One topic of a partition.
 pub struct Lane<F> {
@@ -26,8 +22,6 @@ pub struct Lane<F> {
     held: Option<Held>,
     /// What the client said of this partition, while there are records it does not bring.
     trouble: Option<String>,
-    /// When the position was asked for last.
-    asked: Option<Moment>,
 }
 
 /// The record that has to wait.
@@ -39,7 +33,7 @@ struct Held {
 
 impl<F: Feed> Lane<F> {
     pub fn new(topic: TopicKind, feed: F) -> Lane<F> {
-        Lane { topic, feed, held: None, trouble: None, asked: None }
+        Lane { topic, feed, held: None, trouble: None }
     }
 
     pub fn feed(&mut self) -> &mut F {
@@ -80,10 +74,9 @@ impl<F: Feed> Lane<F> {
     /// Control and aborted records move the consumer's position, but never come out of the queue.
     pub fn pass_control_records(&mut self, board: &Board, ledger: &mut Ledger) {
         let behind = board.lag(self.topic).is_none_or(|lag| lag > 0);
-        if !behind || self.held.is_some() || self.asked.is_some_and(|at| at.elapsed() < ASK_EVERY) {
+        if !behind || self.held.is_some() {
             return;
         }
-        self.asked = Some(Moment::now());
         if let Some(position) = self.feed.position() {
             ledger.pass(self.topic, position);
         }

@@ -296,3 +296,7 @@ pub fn apply<'a>(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

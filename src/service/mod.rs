@@ -20,7 +20,7 @@ pub mod lane;
 pub mod ledger;
 mod memory;
 mod opening;
-mod parking;
+pub mod parking;
 pub mod partition;
 pub mod placement;
 mod readiness;
@@ -28,7 +28,7 @@ mod restorer;
 mod rounds;
 pub mod schemas;
 mod watch;
-mod worker;
+pub mod worker;
 
 use crate::adapter::clock::Clock;
 use crate::adapter::store::Store;

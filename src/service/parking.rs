@@ -18,9 +18,9 @@ pub struct Parking(BTreeMap<i32, (Arc<Board>, Moment)>);
 
 impl Parking {
     /// A partition was taken away. One whose state was not there yet is not kept, and what was parked before stays.
-    pub fn park(&mut self, board: Arc<Board>) {
+    pub fn park(&mut self, board: Arc<Board>, at: Moment) {
         if board.has_begun() {
-            self.0.insert(board.partition, (board, Moment::now()));
+            self.0.insert(board.partition, (board, at));
         }
     }
 
@@ -41,8 +41,8 @@ impl Parking {
 
     /// Takes out those that did not come back in time; all of them if there is no room. Those that are `wanted`, because they
     /// count or are about to go on, stay.
-    pub fn expired(&mut self, full: bool, wanted: impl Fn(i32) -> bool) -> Vec<i32> {
-        let over = |since: &Moment| full || since.elapsed() >= STAY;
+    pub fn expired(&mut self, at: Moment, full: bool, wanted: impl Fn(i32) -> bool) -> Vec<i32> {
+        let over = |since: &Moment| full || at.saturating_duration_since(*since) >= STAY;
         let expired = |(partition, (_, since)): &(&i32, &(Arc<Board>, Moment))| over(since) && !wanted(**partition);
         let expired: Vec<i32> = self.0.iter().filter(expired).map(|(partition, _)| *partition).collect();
         expired.iter().for_each(|partition| self.left(*partition));
@@ -68,10 +68,13 @@ mod tests {
     #[test]
     fn a_state_is_held_until_it_goes_on() {
         let mut parking = Parking::default();
-        parking.park(board(1));
-        parking.park(Arc::new(Board::new(2, 2)));
+        let at = Moment::now();
+        parking.park(board(1), at);
+        parking.park(Arc::new(Board::new(2, 2)), at);
         assert_eq!(parking.held(1), Some(Held { generation: 3, next: [5, 7, 0] }));
-        assert_eq!((parking.held(2), parking.expired(false, |_| false)), (None, vec![]));
+        assert_eq!((parking.held(2), parking.expired(at, false, |_| false)), (None, vec![]));
+        parking.park(board(3), at);
+        assert_eq!(parking.expired(at + STAY, false, |partition| partition == 1), [3]);
         parking.left(1);
         assert_eq!(parking.held(1), None);
     }
@@ -79,13 +82,13 @@ mod tests {
     #[test]
     fn a_stopped_state_is_not_taken_up_and_all_go_when_there_is_no_room() {
         let mut parking = Parking::default();
-        let stopped = board(1);
+        let (stopped, at) = (board(1), Moment::now());
         stopped.stop(StopReason::InvariantViolated, "wrong".into());
-        parking.park(stopped);
-        parking.park(board(4));
+        parking.park(stopped, at);
+        parking.park(board(4), at);
         assert_eq!(parking.held(1), None);
-        parking.park(board(5));
-        assert_eq!(parking.expired(true, |partition| partition == 5), [1, 4]);
+        parking.park(board(5), at);
+        assert_eq!(parking.expired(at, true, |partition| partition == 5), [1, 4]);
         assert_eq!(parking.held(4), None);
     }
 }

@@ -168,7 +168,7 @@ mod tests {
             (standing(&registry), Phase::WaitingForRegistry, "Partition 7 waits: the registry is away."),
             (standing(&letters), Phase::WaitingForDeadLetters, "10,000 letters."),
             (standing(&broker), Phase::WaitingForBrokers, "no leader."),
-            (Standing { unpaired: &[4], ..standing(&registry) }, Phase::WaitingForAssignment, "of [4]"),
+            (Standing { unpaired: &[4], ..standing(&registry) }, Phase::WaitingForAssignment, "Of partitions [4]"),
             (Standing { assigned: false, ..standing(&live) }, Phase::WaitingForAssignment, "assign partitions."),
             (
                 Standing { assigned: false, trouble: Some("not authorized"), ..standing(&live) },

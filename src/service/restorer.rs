@@ -87,6 +87,8 @@ impl Restorer {
             }
         }
         board.set_stall(None);
+        // What is of no use is dropped here, where nobody waits for it.
+        let beginning = beginning.filter(|_| !board.is_given_up());
         Restored { board, sources, beginning }
     }
 }

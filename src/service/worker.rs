@@ -6,14 +6,15 @@
 
 use super::board::Board;
 use super::custody::Custody;
+use super::feed::Feed;
 use super::ledger::Surroundings;
 use super::partition::Partition;
 use super::placement::Misplaced;
 use crate::adapter::clock::Clock;
-use crate::adapter::kafka::consumer::Source;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
 use crate::engine::report::ShardTotals;
+use crate::wire::telemetry::StopReason;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, select};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -25,12 +26,13 @@ const NAP: Duration = Duration::from_millis(50);
 const IMAGE_TIME: Duration = Duration::from_millis(2);
 
 /// What a worker is told.
-pub enum Command {
+pub enum Command<F> {
     /// A partition of all topics is ours.
-    Own(Box<Partition<Source>>),
+    Own(Box<Partition<F>>),
     /// One is ours again whose state is still here.
-    Resume { board: Arc<Board>, sources: Vec<Source> },
-    /// It no longer is: take in no more and take its image; drop the sender when it is there, or at the deadline.
+    Resume { board: Arc<Board>, sources: Vec<F> },
+    /// It no longer is: take in no more and take its image; drop the sender when it is there, and send something
+    /// first if it is not at the deadline.
     Release { partition: i32, released: Sender<()>, deadline: Moment },
     /// Its state is of no use any more.
     Forget(i32),
@@ -40,7 +42,8 @@ pub enum Command {
     CanServe { plan: Arc<Plan>, answer: Sender<Result<(), String>> },
     /// Take it over.
     Reconfigure(Arc<Plan>),
-    /// Take in nothing more, and take the last images; drop the sender when they are there, or at the deadline.
+    /// Take in nothing more, and take the last images; drop the sender when they are there, and send something first for each
+    /// that is not at the deadline.
     Drain { drained: Sender<()>, deadline: Moment },
 }
 
@@ -63,19 +66,21 @@ pub struct Orders {
 }
 
 /// One worker's state; [`Worker::run`] is its thread.
-pub struct Worker {
-    pub commands: Receiver<Command>,
+pub struct Worker<F> {
+    pub commands: Receiver<Command<F>>,
     /// Rung when there may be something to do.
     pub bell: Receiver<()>,
     pub orders: Arc<Orders>,
     /// Told of a customer in the wrong partition, by partition.
     pub misplaced: Sender<(i32, Misplaced)>,
     pub around: Surroundings,
-    pub custody: Custody<Source>,
+    pub custody: Custody<F>,
     pub clock: Clock,
+    /// Frees a state that is of no use any more.
+    pub reap: fn(Partition<F>),
 }
 
-impl Worker {
+impl<F: Feed> Worker<F> {
     /// Works until the commands' sender is gone.
     pub fn run(mut self) {
         loop {
@@ -84,7 +89,7 @@ impl Worker {
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
                     let taken = self.take_in();
-                    let more = self.custody.keep(Moment::now() + IMAGE_TIME, self.clock.now());
+                    let more = self.custody.keep(self.clock.steady() + IMAGE_TIME, self.clock);
                     if taken == 0 && !more {
                         self.nap();
                     }
@@ -101,8 +106,8 @@ impl Worker {
         }
     }
 
-    /// Answers how many records were taken.
-    fn take_in(&mut self) -> usize {
+    /// Takes a batch of each partition. Answers how many records were taken.
+    pub fn take_in(&mut self) -> usize {
         let mut taken = 0;
         for partition in self.custody.owned() {
             if self.orders.halt.load(Relaxed) {
@@ -126,16 +131,16 @@ impl Worker {
     }
 
     /// Answers go to whoever asked; one who no longer listens does not need them.
-    fn obey(&mut self, command: Command) {
+    pub fn obey(&mut self, command: Command<F>) {
         match command {
             Command::Own(partition) => self.own(*partition),
             Command::Resume { board, sources } => self.resume(board, sources),
             Command::Release { partition, released, deadline } => {
-                self.custody.release(partition, released, deadline, self.clock.now());
+                self.custody.release(partition, released, deadline, self.clock);
             }
             Command::Forget(partition) => {
                 self.around.placement.leave(partition);
-                drop(self.custody.forget(partition));
+                self.custody.forget(partition).into_iter().for_each(self.reap);
             }
             Command::Advance { as_of, wall, answer } => {
                 let _ = answer.send(self.advance(as_of, wall));
@@ -147,11 +152,11 @@ impl Worker {
                 self.custody.all().for_each(|partition| partition.ledger.shard.reconfigure(plan.clone()));
                 self.around.plan = plan;
             }
-            Command::Drain { drained, deadline } => self.custody.drain(drained, deadline, self.clock.now()),
+            Command::Drain { drained, deadline } => self.custody.drain(drained, deadline, self.clock),
         }
     }
 
-    fn own(&mut self, mut partition: Partition<Source>) {
+    fn own(&mut self, mut partition: Partition<F>) {
         let number = partition.board.partition;
         self.around.placement.leave(number);
         if !Arc::ptr_eq(partition.ledger.shard.plan(), &self.around.plan) {
@@ -167,12 +172,15 @@ impl Worker {
             // Nobody listens only when the service is ending.
             let _ = self.misplaced.send((number, misplaced));
         }
-        self.custody.own(partition);
+        self.custody.own(partition, self.clock).into_iter().for_each(self.reap);
     }
 
-    fn resume(&mut self, board: Arc<Board>, sources: Vec<Source>) {
-        let rung = self.custody.resume(board, sources);
-        rung.into_iter().for_each(|partition| partition.note_positions());
+    /// The state is here: whoever asks for this has seen to it that it was not forgotten.
+    fn resume(&mut self, board: Arc<Board>, sources: Vec<F>) {
+        if !self.custody.resume(board.clone(), sources) {
+            let sentence = "its state was forgotten although it was wanted; please report this as a defect, and restart";
+            board.stop(StopReason::InvariantViolated, sentence.to_owned());
+        }
     }
 
     fn advance(&mut self, as_of: Instant, wall: Instant) -> Answer {

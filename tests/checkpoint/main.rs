@@ -6,8 +6,14 @@ mod crafted;
 mod damage;
 mod fixture;
 mod golden;
+mod google;
 mod memory;
+mod partition;
 mod round_trips;
+mod store_damage;
+mod store_places;
+mod store_points;
+mod store_services;
 mod values;
 
 use upswell_testkit::memory::Counting;

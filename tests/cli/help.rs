@@ -3,8 +3,18 @@
 use super::{directory, run};
 use std::path::Path;
 
-const COMMANDS: [&str; 9] =
-    ["check", "dead-letters", "dead-letters list", "dead-letters replay", "demo", "generate", "replay", "run", "schema"];
+const COMMANDS: [&str; 10] = [
+    "check",
+    "dead-letters",
+    "dead-letters list",
+    "dead-letters replay",
+    "demo",
+    "generate",
+    "inspect",
+    "replay",
+    "run",
+    "schema",
+];
 
 fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/help").join(format!("{name}.txt"));

@@ -3,6 +3,7 @@
 mod check;
 mod configuration;
 mod help;
+mod inspect;
 mod replay;
 
 use assert_cmd::Command;

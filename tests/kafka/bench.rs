@@ -69,6 +69,7 @@ pub struct Bench {
     kafka_keys: String,
     revenue: String,
     checkpoints: Option<TempDir>,
+    limits: String,
 }
 
 impl Bench {
@@ -77,6 +78,18 @@ impl Bench {
         let bench = Bench::without_topics(name);
         bench.create_topics(partitions);
         bench
+    }
+
+    /// The same at a broker of its own, which may be ended.
+    pub fn at(kafka: &'static RealKafka, name: &str, partitions: i32) -> Bench {
+        let bench = Bench { kafka, ..Bench::without_topics(name) };
+        bench.create_topics(partitions);
+        bench
+    }
+
+    /// The topics of another bench, for somebody else to write to.
+    pub fn at_same_topics(other: &Bench) -> Bench {
+        Bench { kafka: other.kafka, ..Bench::without_topics(&other.name) }
     }
 
     /// The same before the topics exist.
@@ -93,6 +106,7 @@ impl Bench {
             kafka_keys: String::new(),
             revenue: "revenue: {}\n".to_owned(),
             checkpoints: None,
+            limits: String::new(),
         }
     }
 
@@ -134,6 +148,12 @@ impl Bench {
         self
     }
 
+    /// Greatest memory of the service.
+    pub fn with_limit(mut self, memory: &str) -> Bench {
+        self.limits = format!("limits: {{ memory: {memory} }}\n");
+        self
+    }
+
     /// Where the checkpoints of a partition lie.
     pub fn place_of(&self, partition: i32) -> PathBuf {
         let directory = self.checkpoints.as_ref().expect("the bench keeps checkpoints").path();
@@ -152,14 +172,25 @@ impl Bench {
 
     /// The configuration file with other brokers.
     pub fn config_at(&self, brokers: &str) -> String {
-        let Bench { subscriptions, usage, dead_letters, retries, name, registry_url, registry_keys, kafka_keys, revenue, .. } =
-            self;
+        let Bench {
+            subscriptions,
+            usage,
+            dead_letters,
+            retries,
+            name,
+            registry_url,
+            registry_keys,
+            kafka_keys,
+            revenue,
+            limits,
+            ..
+        } = self;
         let kept =
             |directory: &TempDir| format!("checkpoint: {{ url: \"file://{}\", interval: 1s }}\n", directory.path().display());
         let checkpoint = self.checkpoints.as_ref().map(kept).unwrap_or_default();
         format!(
             "kafka:\n  brokers: \"{brokers}\"\n  group_id: {name}\n  topics: {{ subscriptions: {subscriptions}, usage: {usage}, \
-             dead_letters: {dead_letters}, retries: {retries} }}\n{kafka_keys}schema_registry: {{ url: \"{registry_url}\"{registry_keys} }}\n{revenue}\n{checkpoint}"
+             dead_letters: {dead_letters}, retries: {retries} }}\n{kafka_keys}schema_registry: {{ url: \"{registry_url}\"{registry_keys} }}\n{revenue}\n{checkpoint}{limits}"
         )
     }
 

@@ -6,8 +6,10 @@
 
 mod bench;
 mod changes;
+mod chaos;
 mod checkpoints;
 mod exact;
+mod flood;
 mod group;
 mod history;
 mod identities;

@@ -5,18 +5,34 @@ use crate::history::History;
 use upswell_testkit::samples::Samples;
 use upswell_testkit::{Figures, Upswell, wait};
 
-const PARTITIONS: f64 = 4.0;
+pub const PARTITIONS: f64 = 4.0;
 
 /// The instances of one group.
-struct Instances {
-    bench: Bench,
-    running: Vec<Upswell>,
+pub struct Instances {
+    pub bench: Bench,
+    pub running: Vec<Upswell>,
     is_static: bool,
+}
+
+/// Whether a static member is ready, rather than ended because its name is taken.
+fn let_in(instance: &mut Upswell) -> bool {
+    wait::until("a static member is ready or has ended", || match instance.ended() {
+        Some(_) => {
+            assert!(instance.log().contains("instance ID is still used"), "it ended over something else");
+            Some(false)
+        }
+        None => instance.get("/-/ready").filter(|answer| answer.status == 200).map(|_| true),
+    })
 }
 
 impl Instances {
     fn new(name: &str, protocol: &str, is_static: bool) -> Instances {
-        let bench = Bench::new(name, PARTITIONS as i32).revenue(&History::generated().revenue()).kept();
+        Instances::of(Bench::new(name, PARTITIONS as i32), protocol, is_static)
+    }
+
+    /// On the topics of a bench, which have [`PARTITIONS`].
+    pub fn of(bench: Bench, protocol: &str, is_static: bool) -> Instances {
+        let bench = bench.revenue(&History::generated().revenue()).kept();
         let mut bench = bench.kafka_key(&format!("group_protocol: {protocol}"));
         if protocol == "classic" {
             bench = bench.kafka_key("properties: { session.timeout.ms: 6000, heartbeat.interval.ms: 1000 }");
@@ -25,19 +41,24 @@ impl Instances {
     }
 
     /// Starts one more; a static member of this name if members are static.
-    fn start(&mut self, name: &str) {
+    pub fn start(&mut self, name: &str) {
         let mut config = self.bench.config();
         if self.is_static {
             config = config.replacen("kafka:\n", &format!("kafka:\n  instance_id: {name}\n"), 1);
         }
-        self.running.push(Upswell::run(PROGRAM, &config));
+        let mut instance = Upswell::run(PROGRAM, &config);
+        // With the new protocol the name of a member that died is taken until its session ends; whoever runs us starts us again.
+        while self.is_static && !let_in(&mut instance) {
+            instance = Upswell::run(PROGRAM, &config);
+        }
+        self.running.push(instance);
     }
 
-    fn terminate(&mut self, index: usize) {
+    pub fn terminate(&mut self, index: usize) {
         assert_eq!(self.running.remove(index).terminate(), 0);
     }
 
-    fn kill(&mut self, index: usize) {
+    pub fn kill(&mut self, index: usize) {
         self.running.remove(index).kill();
     }
 
@@ -60,7 +81,7 @@ impl Instances {
     }
 
     /// Waits until reports and gauges of the instances add up to what `replay` gives for the whole history.
-    fn wait_complete(&mut self) {
+    pub fn wait_complete(&mut self) {
         self.wait_settled();
         let mut said = 0;
         wait::until("the instances add up to the replay", || {
@@ -151,6 +172,11 @@ fn members_of_the_new_protocol_come_and_go() {
 #[test]
 fn members_of_the_classic_protocol_come_and_go() {
     come_and_go(Instances::new("go-classic", "classic", false));
+}
+
+#[test]
+fn static_members_of_the_new_protocol_come_and_go() {
+    come_and_go(Instances::new("go-static-consumer", "consumer", true));
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 mod avro;
 mod damage;
+mod hostile;
 mod program;
 mod refusal;
 mod registry;
+mod restart;
 mod world;
 
 use avro::{Subscription, Usage};
@@ -226,7 +228,9 @@ fn offsets_are_committed_for_lag_tools_but_not_past_a_letter_on_its_way() {
     world.use_up(&more);
     service.wait_for_report(&expected(&subscriptions, &[usage.clone(), vec![more]].concat()));
     assert_eq!(service.0.handle().consumed_positions().into_values().collect::<Vec<_>>(), [first, all + 2]);
-    service.stop();
+    service.0.handle().stop();
+    let failure = service.0.wait().expect_err("no checkpoint passes a letter on its way");
+    assert!(matches!(&failure, Failure::Runtime(sentence) if sentence.contains("last checkpoint")), "{failure}");
     assert_eq!(world.committed(), [Some(first), Some(all)], "the letter has not arrived");
 }
 

@@ -1,21 +1,33 @@
-//! A schema registry that can be taken away: then it answers everything with 503.
+//! A schema registry that can be taken away, talk nonsense or be slow.
 
 use crate::avro::{ALIAS_ID, SUBSCRIPTION_ID, USAGE_ID};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use upswell::adapter::registry;
 use upswell::wire::avro::{SUBSCRIPTION_SCHEMA, USAGE_SCHEMA};
 
 /// The registry; it answers from a thread of its own until the process ends.
 pub struct Registry {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+/// How it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Well,
+    /// Everything with 503.
+    Away,
+    /// 200, with a page that is no answer.
+    Garbled,
+    /// Not before the mood changes.
+    Slow,
 }
 
 struct State {
-    away: bool,
+    mood: Mood,
     schemas: HashMap<u32, &'static str>,
 }
 
@@ -25,7 +37,7 @@ impl Registry {
         let address = listener.local_addr().expect("an address");
         let schemas =
             HashMap::from([(SUBSCRIPTION_ID, SUBSCRIPTION_SCHEMA), (ALIAS_ID, SUBSCRIPTION_SCHEMA), (USAGE_ID, USAGE_SCHEMA)]);
-        let state = Arc::new(Mutex::new(State { away: false, schemas }));
+        let state = Arc::new((Mutex::new(State { mood: Mood::Well, schemas }), Condvar::new()));
         let shared = state.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -46,11 +58,16 @@ impl Registry {
 
     /// Every request fails with 503 from now on, or no longer does.
     pub fn set_away(&self, away: bool) {
-        self.state.lock().expect("no panic").away = away;
+        self.set_mood(if away { Mood::Away } else { Mood::Well });
+    }
+
+    pub fn set_mood(&self, mood: Mood) {
+        self.state.0.lock().expect("no panic").mood = mood;
+        self.state.1.notify_all();
     }
 }
 
-fn answer(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
+fn answer(stream: &TcpStream, (state, changed): &(Mutex<State>, Condvar)) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let (mut request, mut header) = (String::new(), String::new());
     reader.by_ref().read_line(&mut request).ok()?;
@@ -58,13 +75,15 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
         header.clear();
     }
     let path = request.split(' ').nth(1)?.to_owned();
-    let state = state.lock().expect("no panic");
+    let state = changed.wait_while(state.lock().expect("no panic"), |state| state.mood == Mood::Slow).expect("no panic");
     let id = path.strip_prefix("/schemas/ids/").and_then(|rest| rest.split('?').next()?.parse().ok());
-    let (status, body) = match (state.away, id.and_then(|id: u32| state.schemas.get(&id))) {
-        (true, _) => ("503 Service Unavailable", "away".to_owned()),
-        (false, Some(schema)) => ("200 OK", serde_json::json!({ "schema": schema }).to_string()),
-        (false, None) => ("404 Not Found", r#"{"error_code":40403,"message":"Schema not found"}"#.to_owned()),
+    let (status, body) = match (state.mood, id.and_then(|id: u32| state.schemas.get(&id))) {
+        (Mood::Away, _) => ("503 Service Unavailable", "away".to_owned()),
+        (Mood::Garbled, _) => ("200 OK", "<html>Welcome to nginx!</html>".to_owned()),
+        (Mood::Well | Mood::Slow, Some(schema)) => ("200 OK", serde_json::json!({ "schema": schema }).to_string()),
+        (Mood::Well | Mood::Slow, None) => ("404 Not Found", r#"{"error_code":40403,"message":"Schema not found"}"#.to_owned()),
     };
+    drop(state);
     let kind = "application/vnd.schemaregistry.v1+json";
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");

@@ -39,7 +39,12 @@ pub struct World {
 impl World {
     /// Topics with so many partitions each.
     pub fn new(partitions: i32) -> World {
-        let cluster = MockCluster::new(1).expect("an embedded broker");
+        World::with_brokers(1, partitions)
+    }
+
+    /// The same on so many brokers.
+    pub fn with_brokers(brokers: i32, partitions: i32) -> World {
+        let cluster = MockCluster::new(brokers).expect("an embedded broker");
         for topic in [SUBSCRIPTIONS, USAGE] {
             cluster.create_topic(topic, partitions, 1).expect("a topic");
         }

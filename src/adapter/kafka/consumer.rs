@@ -22,13 +22,15 @@ use rdkafka::types::RDKafkaRespErr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 /// How long a revocation waits for the readers of the partitions.
 pub const RELEASE_DEADLINE: Duration = Duration::from_secs(20);
 /// How often the polling thread looks whether it is to leave.
 const POLL: Duration = Duration::from_millis(100);
 
+/// How often the client is asked for a position: it answers for all partitions at once.
+const ASK_EVERY: Duration = Duration::from_millis(200);
 /// How long taking a partition to an offset may take.
 const SEEK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -224,6 +226,8 @@ pub struct Source {
     pub partition: i32,
     queue: PartitionQueue<Member>,
     consumer: Arc<BaseConsumer<Member>>,
+    /// When the position was asked for last.
+    asked: Option<Moment>,
 }
 
 /// What a source has to offer at the moment.
@@ -243,7 +247,7 @@ pub enum Offer<R> {
 impl Source {
     fn split(consumer: Arc<BaseConsumer<Member>>, topic: &str, partition: i32) -> Option<Source> {
         let queue = consumer.split_partition_queue(topic, partition)?;
-        Some(Source { topic: topic.to_owned(), partition, queue, consumer })
+        Some(Source { topic: topic.to_owned(), partition, queue, consumer, asked: None })
     }
 
     /// Has records come from an offset on. What was fetched before may still come first.
@@ -266,8 +270,13 @@ impl Source {
         }
     }
 
-    /// The offset after the last thing taken from the queue, control and aborted records included. `None` before the first.
-    pub fn position(&self) -> Option<i64> {
+    /// The offset after the last thing taken from the queue, control and aborted records included. `None` before the first, and
+    /// if it was asked for a moment ago.
+    pub fn position(&mut self) -> Option<i64> {
+        if self.asked.is_some_and(|at| at.elapsed() < ASK_EVERY) {
+            return None;
+        }
+        self.asked = Some(Moment::now());
         let positions = self.consumer.position().ok()?;
         match positions.find_partition(&self.topic, self.partition)?.offset() {
             Offset::Offset(next) => Some(next),

@@ -48,14 +48,23 @@ pub fn classified(error: &object_store::Error, place: &str, name: &str) -> Error
     use object_store::Error as E;
     let owned = || place.to_owned();
     let detail = said(error);
-    if let Some(error) = cause::<io::Error>(error) {
+    // A connection's errors are of this kind, too, and say nothing of a disk.
+    if cause::<HttpError>(error).is_none()
+        && let Some(error) = cause::<io::Error>(error)
+    {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => {}
             _ => return of_directory(error, place),
         }
     }
+    // A listing's errors are all of one kind.
+    if names_bucket(error) {
+        return Error::Absent { place: owned(), detail };
+    }
+    if detail.starts_with("401") || detail.starts_with("403") {
+        return Error::Denied { place: owned(), detail };
+    }
     match error {
-        E::NotFound { .. } if names_bucket(error) => Error::Absent { place: owned(), detail },
         E::NotFound { .. } => Error::NotFound { name: name.to_owned() },
         E::AlreadyExists { .. } | E::Precondition { .. } | E::NotModified { .. } => {
             Error::AlreadyExists { name: name.to_owned() }
@@ -168,5 +177,11 @@ mod tests {
         let missing = |body: &str| object_store::Error::NotFound { path: "p".to_owned(), source: body.to_owned().into() };
         assert!(matches!(classified(&missing("<Code>NoSuchBucket</Code>"), "s3://b", "p"), Error::Absent { .. }));
         assert!(matches!(classified(&missing("<Code>NoSuchKey</Code>"), "s3://b", "p"), Error::NotFound { .. }));
+        let listing = |body: &str| object_store::Error::Generic { store: "S3", source: format!("status code: {body}").into() };
+        for (body, part) in
+            [("403 Forbidden: <Code>AccessDenied</Code>", "the right to"), ("404: <Code>NoSuchBucket</Code>", "no place")]
+        {
+            assert!(classified(&listing(body), "s3://b", "").to_string().contains(part), "{body}");
+        }
     }
 }

@@ -108,6 +108,18 @@ impl Store {
         }
     }
 
+    /// Opens the store to look at what is there: a directory that is missing is not made.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`], and a directory that is missing.
+    pub fn open_present(settings: &Settings) -> Result<Store, Error> {
+        let location = Location::parse(&settings.url).map_err(Error::Url)?;
+        if let Location::Directory(path) = &location {
+            std::fs::read_dir(path).map_err(|error| error::of_directory(&error, &location.to_string()))?;
+        }
+        Store::open(settings)
+    }
+
     /// A store over any backend, below `prefix`.
     ///
     /// # Errors
@@ -172,7 +184,16 @@ impl Store {
     fn put(&self, name: &str, bytes: Bytes) -> Result<(), Error> {
         let path = self.path(name);
         let payload = PutPayload::from_bytes(bytes);
-        self.drive(name, self.backend.put_opts(&path, payload, PutMode::Create.into())).map(drop)
+        let put = self.drive(name, self.backend.put_opts(&path, payload, PutMode::Create.into()));
+        put.map(drop).map_err(|error| self.not_there(error))
+    }
+
+    /// What is not found by those who look for no object is the place.
+    fn not_there(&self, error: Error) -> Error {
+        match error {
+            Error::NotFound { .. } => Error::Absent { place: self.shown.to_string(), detail: "it was not found".to_owned() },
+            error => error,
+        }
     }
 
     /// The whole object.
@@ -200,8 +221,22 @@ impl Store {
             directory.present().map_err(|error| error::of_directory(&error, &self.shown))?;
         }
         let path = self.path(folder);
-        let listed = self.drive(folder, self.backend.list_with_delimiter(Some(&path)))?;
+        let listed = self.drive(folder, self.backend.list_with_delimiter(Some(&path)));
+        let listed = listed.map_err(|error| self.not_there(error))?;
         Ok(listed.objects.iter().filter_map(entry).collect())
+    }
+
+    /// The folders directly in a folder, by name.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    pub fn folders(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let path = self.path(folder);
+        let listed = self.drive(folder, self.backend.list_with_delimiter(Some(&path)))?;
+        let mut names: Vec<String> =
+            listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// Deletes an object, if it is there.

@@ -60,6 +60,11 @@ pub fn seal(file: &mut Vec<u8>) {
     file.extend(checksum(file).to_le_bytes());
 }
 
+/// Whether a file begins as one of that kind.
+pub fn is(kind: Kind, file: &[u8]) -> bool {
+    file.starts_with(kind.magic())
+}
+
 /// The version and body of a whole file of that kind.
 pub fn open(kind: Kind, file: &[u8]) -> Result<(u16, &[u8]), Damage> {
     let magic = kind.magic();

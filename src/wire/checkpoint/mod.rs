@@ -20,7 +20,7 @@ pub mod section;
 
 pub use damage::Damage;
 pub use name::{Name, PieceName, parse_name, parse_piece_name, piece_name};
-pub use piece::{Piece, PieceWriter, read_piece};
+pub use piece::{Label, Piece, PieceWriter, read_lone_piece, read_piece};
 pub use section::SectionRef;
 
 use crate::domain::calendar::Instant;

@@ -48,6 +48,17 @@ pub struct Piece {
     pub checksum: u128,
 }
 
+/// What a piece says of where it belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Of its image's identity.
+    pub fingerprint: u128,
+    pub writer: u64,
+    pub sequence: u64,
+    /// Within the image.
+    pub number: u32,
+}
+
 impl Piece {
     /// How a manifest names it, given its file's name.
     pub fn named(&self, name: String) -> PieceRef {
@@ -118,7 +129,7 @@ pub fn read_piece(
     file: &[u8],
     piece: &PieceRef,
     identity: &Identity,
-    mut visit: impl FnMut(SectionRef) -> Result<(), Damage>,
+    visit: impl FnMut(SectionRef) -> Result<(), Damage>,
 ) -> Result<(), Damage> {
     let found = file.len() as u64;
     if found != piece.length {
@@ -130,6 +141,21 @@ pub fn read_piece(
     }
     let mut bytes = Cursor::new(body);
     belongs(&mut bytes, piece, identity)?;
+    visit_sections(bytes, visit)
+}
+
+/// Reads the file of a piece whose manifest is not at hand, so that only the piece itself answers for its being whole.
+///
+/// Never panics, and holds no more than [`read_piece`] does.
+pub fn read_lone_piece(file: &[u8], visit: impl FnMut(SectionRef) -> Result<(), Damage>) -> Result<Label, Damage> {
+    let (_version_1, body) = envelope::open(Kind::Piece, file)?;
+    let mut bytes = Cursor::new(body);
+    let label = label(&mut bytes)?;
+    visit_sections(bytes, visit)?;
+    Ok(label)
+}
+
+fn visit_sections(bytes: Cursor, mut visit: impl FnMut(SectionRef) -> Result<(), Damage>) -> Result<(), Damage> {
     let mut frames = Frames { bytes, decompressor: None, buffer: Vec::new() };
     while let Some(sections) = frames.next()? {
         let mut sections = Cursor::new(sections);
@@ -140,10 +166,15 @@ pub fn read_piece(
     Ok(())
 }
 
-/// Reads what a piece says of where it belongs.
-fn belongs(bytes: &mut Cursor, piece: &PieceRef, identity: &Identity) -> Result<(), Damage> {
+fn label(bytes: &mut Cursor) -> Result<Label, Damage> {
     let fingerprint = bytes.u128()?;
     let (writer, sequence, number) = (bytes.u64()?, bytes.u64()?, bytes.array().map(u32::from_le_bytes)?);
+    Ok(Label { fingerprint, writer, sequence, number })
+}
+
+/// Reads what a piece says of where it belongs.
+fn belongs(bytes: &mut Cursor, piece: &PieceRef, identity: &Identity) -> Result<(), Damage> {
+    let Label { fingerprint, writer, sequence, number } = label(bytes)?;
     if fingerprint != identity.fingerprint() {
         return Err(Damage::Elsewhere("it is of another partition, or of other topics, another cluster or time zone"));
     }

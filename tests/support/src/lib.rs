@@ -1,4 +1,4 @@
-//! Real parts for tests: a Kafka broker, a schema registry, Prometheus, and the built `upswell` binary.
+//! Real parts for tests: a Kafka broker, a schema registry, Prometheus, servers of buckets, and the built `upswell` binary.
 //!
 //! A library of its own, so that every test binary uses what it needs of it. Everything listens on free loopback ports, keeps
 //! its files in a temporary directory and ends with the test process, also when that panics or is killed: a guard process
@@ -6,6 +6,8 @@
 //! what went wrong, because a test that cannot go on has failed.
 
 pub mod avro;
+pub mod bucket;
+pub mod faulty;
 pub mod figures;
 pub mod http;
 pub mod kafka;
@@ -17,6 +19,7 @@ pub mod registry;
 pub mod samples;
 pub mod wait;
 
+pub use faulty::Faulty;
 pub use figures::Figures;
 pub use kafka::RealKafka;
 pub use program::Upswell;

@@ -27,12 +27,12 @@ use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-/// Marks a manifest that could not be used.
-const UNREADABLE: &str = ".unreadable";
+/// Ends the name of what marks a manifest that could not be used; why is its content.
+pub const UNREADABLE: &str = ".unreadable";
 /// Large enough that a store's cost of each object does not count, small enough to be held, and written anew.
 const PIECE_BYTES: u64 = 32 << 20;
-/// A manifest of many thousand pieces is far smaller.
-const MAX_MANIFEST: u64 = 256 << 20;
+/// Bytes of a manifest at most; one of many thousand pieces is far smaller.
+pub const MAX_MANIFEST: u64 = 256 << 20;
 
 /// The checkpoints of one consumer group. Clones share what they know.
 #[derive(Clone, Debug)]

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// After so long somebody else may have taken our pieces for what a dead writer left; half of the time they are spared for.
 const SPARED: Duration = Duration::from_secs(30 * 60);
 
+/// Names tried for a piece before a store is believed that has them all already.
+const MAX_ATTEMPTS: u32 = 1000;
+
 /// An image that is being written.
 pub struct Writing {
     store: Store,
@@ -88,7 +91,11 @@ impl Writing {
             waiting.named.name = piece_name(self.writer, self.sequence, waiting.number, waiting.attempt);
             // A later success under this name would prove nothing about this try.
             waiting.attempt += 1;
-            self.store.create(&format!("{}/{}", self.folder, waiting.named.name), &waiting.bytes)?;
+            match self.store.create(&format!("{}/{}", self.folder, waiting.named.name), &waiting.bytes) {
+                // Of a try before it, or of a stranger: the next name is free.
+                Err(Error::AlreadyExists { .. }) if waiting.attempt < MAX_ATTEMPTS => continue,
+                outcome => outcome?,
+            }
             self.stored.extend(self.waiting.pop_front().map(|stored| stored.named));
         }
         Ok(())
@@ -131,5 +138,80 @@ impl Writing {
         let here = |piece: &PieceRef| listed.iter().any(|entry| entry.name == piece.name);
         let missing = pieces.iter().find(|piece| !here(piece));
         missing.map_or(Ok(()), |piece| Err(Error::NotFound { name: piece.name.clone() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::store::Settings;
+    use crate::domain::calendar::{Day, Instant};
+    use crate::engine::image::{Chunk, Head};
+
+    fn draft() -> Manifest {
+        let head = Head {
+            accounts: 0,
+            texts: 0,
+            floor: Day(0),
+            floor_at: Instant(0),
+            record_time: None,
+            hash_key: (1, 2),
+            generations: Vec::new(),
+            ahead: Vec::new(),
+        };
+        Manifest {
+            identity: Identity {
+                cluster_id: None,
+                partition: 1,
+                partitions: 2,
+                topics: [None, None, None],
+                time_zone: "UTC".to_owned(),
+            },
+            generation: 0,
+            writer: 5,
+            sequence: 6,
+            taken_at: Instant(0),
+            positions: [None; 3],
+            placement: [[0; 3]; 2],
+            head,
+            pieces: Vec::new(),
+            base_pieces: 0,
+        }
+    }
+
+    fn begun(store: &Store, draft: &Manifest) -> Writing {
+        let archive = Archive::new(store.clone(), "g").with_piece_bytes(1);
+        archive.write(&draft.identity, draft.writer, draft.sequence, None)
+    }
+
+    fn memory() -> Store {
+        Store::open(&Settings { url: "memory:///".to_owned() }).expect("a store")
+    }
+
+    fn section() -> Section {
+        Section::Chunk(Chunk::Ids { until: Instant(9), ids: vec![7; 100] })
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_left_to_whose_it_is() {
+        let (store, draft) = (memory(), draft());
+        let taken = format!("g/p00001/{}", piece_name(5, 6, 0, 0));
+        store.create(&taken, &Bytes::from_static(b"another one")).expect("created");
+        let mut writing = begun(&store, &draft);
+        writing.push(&section()).expect("the next name is free");
+        let manifest = writing.finish(&draft).expect("written");
+        assert_eq!(manifest.pieces[0].name, piece_name(5, 6, 0, 1));
+        assert_eq!(writing.finish(&draft), Ok(manifest), "once more changes nothing");
+    }
+
+    #[test]
+    fn an_image_whose_pieces_were_cleaned_away_is_not_completed() {
+        let (store, draft) = (memory(), draft());
+        let mut writing = begun(&store, &draft);
+        writing.push(&section()).expect("stored");
+        let name = piece_name(5, 6, 0, 0);
+        store.delete(&format!("g/p00001/{name}")).expect("deleted");
+        writing.spared = Duration::ZERO;
+        assert_eq!(writing.finish(&draft), Err(Error::NotFound { name }));
     }
 }
