@@ -101,10 +101,19 @@ impl History {
         self.replay_by(&self.path("upswell.yaml"), as_of)
     }
 
+    /// The same with another file of usage.
+    pub fn replay_with_usage(&self, usage: &str, as_of: &str) -> Value {
+        self.replay_files(&self.path("upswell.yaml"), usage, as_of)
+    }
+
     /// The same with another configuration file.
     fn replay_by(&self, config: &str, as_of: &str) -> Value {
-        let files = [config.to_owned(), self.path("subscriptions.avro"), self.path("usage.avro")];
-        let arguments = ["replay", "--config", &files[0], "--subscriptions", &files[1], "--usage", &files[2], "--as-of", as_of];
+        self.replay_files(config, &self.path("usage.avro"), as_of)
+    }
+
+    fn replay_files(&self, config: &str, usage: &str, as_of: &str) -> Value {
+        let subscriptions = self.path("subscriptions.avro");
+        let arguments = ["replay", "--config", config, "--subscriptions", &subscriptions, "--usage", usage, "--as-of", as_of];
         let outcome = command(PROGRAM, &[&arguments[..], &["--format", "json"]].concat());
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         serde_json::from_str(&outcome.stdout).expect("the report is JSON")

@@ -23,4 +23,5 @@ mod restarts;
 mod retries;
 mod scrape;
 mod smoke;
+mod verifier;
 mod waiting;
