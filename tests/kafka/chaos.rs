@@ -77,13 +77,12 @@ fn disturb(instances: &mut Instances, step: usize, calm: &Mutex<()>) -> bool {
     false
 }
 
-/// Starts again what has ended by itself, as whoever runs it would.
-fn supervise(instances: &mut Instances) {
-    let ended: Vec<usize> = (0..instances.running.len()).rev().filter(|at| instances.running[*at].ended().is_some()).collect();
-    for at in ended {
-        eprintln!("an instance has ended by itself: {}", instances.running[at].log().lines().last().unwrap_or_default());
-        drop(instances.running.remove(at));
-        instances.start("again");
+/// Fails if an instance has ended that nobody ended.
+fn look_after(instances: &mut Instances) {
+    for instance in &mut instances.running {
+        if let Some(status) = instance.ended() {
+            panic!("an instance has ended by itself with {status}: {}", instance.log().lines().last().unwrap_or_default());
+        }
     }
 }
 
@@ -110,12 +109,12 @@ fn chaos(protocol: &str) {
             kills += usize::from(disturb(&mut instances, step, &calm));
             step += 1;
             pass(scattered(step) % 1_500);
-            supervise(&mut instances);
+            look_after(&mut instances);
         }
         eprintln!("{protocol}: {step} disturbances, {kills} kills");
         writer.join().expect("everything was written")
     });
-    supervise(&mut instances);
+    look_after(&mut instances);
     instances.wait_complete();
     let replayed = History::generated().replay(instances.running[0].report()["as_of"].as_str().expect("an instant"));
     let rejected = replayed["events"]["rejected"].as_object().expect("rejected events by reason");

@@ -134,7 +134,7 @@ fn poll_events(consumer: &BaseConsumer<Member>, leaving: &AtomicBool) {
             }
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 let reason = consumer.client().fatal_error().map_or_else(|| code.to_string(), |(_, reason)| reason);
-                let _ = events.send(GroupEvent::Died(format!("the Kafka client failed for good: {reason}")));
+                let _ = events.send(GroupEvent::Died(death(&reason)));
             }
             Some(Err(error)) => {
                 let _ = events.send(GroupEvent::Troubled(error.to_string()));
@@ -142,6 +142,17 @@ fn poll_events(consumer: &BaseConsumer<Member>, leaving: &AtomicBool) {
         }
     }
 }
+
+/// The sentence about a client that failed for good.
+fn death(reason: &str) -> String {
+    let taken = reason.contains("instance ID is still used") || reason.contains("fenced");
+    let hint = if taken { INSTANCE_ID_TAKEN } else { "" };
+    format!("the Kafka client failed for good: {reason}{hint}")
+}
+
+/// What to do about a name of a static member that is taken.
+const INSTANCE_ID_TAKEN: &str = "; give each instance a kafka.instance_id of its own; that of a member that died is free again when its \
+                                 session has ended, so start once more then";
 
 /// The callbacks of the member; they run on the polling thread.
 struct Member {
@@ -160,7 +171,7 @@ impl ClientContext for Member {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "the Kafka client is in trouble");
         let _ = self.events.send(match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::Fatal) => GroupEvent::Died(format!("the Kafka client failed for good: {reason}")),
+            Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::UnreleasedInstanceId) => GroupEvent::Died(death(reason)),
             _ => GroupEvent::Troubled(error.to_string()),
         });
     }
