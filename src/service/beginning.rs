@@ -301,7 +301,7 @@ impl Beginnings {
         {
             return Err(Hindrance::Stop(StopReason::LogTruncated, lost(topic, start)));
         }
-        Ok(self.from_log(partition, plan, 0, positions))
+        Ok(self.begun_anew(partition, plan, 0, positions))
     }
 
     /// Makes the state anew from the log without being told to, unless the log has lost its beginning.
@@ -347,10 +347,10 @@ impl Beginnings {
     ) -> Beginning {
         tracing::warn!(partition, why, "the state is made anew from the log");
         self.telemetry.rebuilds.add(1);
-        self.from_log(partition, plan, newest.map_or(0, |(generation, _)| generation + 1), positions)
+        self.begun_anew(partition, plan, newest.map_or(0, |(generation, _)| generation + 1), positions)
     }
 
-    fn from_log(&self, partition: i32, plan: &Arc<Plan>, generation: u32, positions: [Option<Position>; TOPICS]) -> Beginning {
+    fn begun_anew(&self, partition: i32, plan: &Arc<Plan>, generation: u32, positions: [Option<Position>; TOPICS]) -> Beginning {
         let random = || RandomState::new().build_hasher().finish();
         let memory = Memory::Window { millis: self.dedup_window };
         let shard = Shard::new(plan.clone(), memory, (random(), random()));

@@ -253,7 +253,7 @@ impl Conductor {
         for (name, partition) in places {
             let Some(topic) = self.topic(name) else { continue };
             if let Some(board) = self.assignment.revoke(topic, *partition, why == Revocation::Rejoining) {
-                self.commit(&[board.clone()]);
+                self.commit(std::slice::from_ref(&board));
                 self.crew.release(*partition, released.clone(), patience);
                 self.parking.park(board, self.shared.clock.steady());
             }

@@ -139,12 +139,18 @@ impl Auditor {
 
     /// Applies a record. One that is rejected now although it counts in the image shows as a difference of figures.
     fn apply(&self, kind: FactKind, message: &BorrowedMessage, schemas: &mut Schemas, shard: &mut Shard) -> Result<(), String> {
-        let Ok(frame) = framing::parse(message.payload()) else { return Ok(told(kind, message, "it has no frame")) };
+        let Ok(frame) = framing::parse(message.payload()) else {
+            tell(kind, message, "it has no frame");
+            return Ok(());
+        };
         let began = Moment::now();
         let decoder = loop {
             match schemas.decoder(frame, kind) {
                 Found::Decoder(decoder) => break decoder,
-                Found::Rejected(rejection) => return Ok(told(kind, message, &rejection.detail)),
+                Found::Rejected(rejection) => {
+                    tell(kind, message, &rejection.detail);
+                    return Ok(());
+                }
                 Found::NotYet(sentence) if began.elapsed() > PATIENCE => return Err(sentence),
                 Found::NotYet(_) => std::thread::park_timeout(LOOK),
             }
@@ -152,7 +158,7 @@ impl Auditor {
         let (Frame::Confluent { datum, .. } | Frame::SingleObject { datum, .. }) = frame;
         let record_at = message.timestamp().to_millis().map(Instant);
         let applied = decoder.decode(datum).and_then(|raw| apply(&raw, record_at, shard, &self.plan).map(drop));
-        applied.unwrap_or_else(|rejection| told(kind, message, &rejection.detail));
+        applied.unwrap_or_else(|rejection| tell(kind, message, &rejection.detail));
         Ok(())
     }
 
@@ -164,7 +170,7 @@ impl Auditor {
 }
 
 /// Says that a record is not among the checkpoint's rejected ones, and would be rejected now.
-fn told(kind: FactKind, message: &BorrowedMessage, why: &str) {
+fn tell(kind: FactKind, message: &BorrowedMessage, why: &str) {
     let (partition, offset) = (message.partition(), message.offset());
     tracing::warn!(?kind, partition, offset, why, "a record that the checkpoint counts would be rejected now");
 }
