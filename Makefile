@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fmt lint doc deny advisories bench real-parts setup clean
+.PHONY: help demo test chaos fuzz fmt lint doc deny advisories bench real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -13,6 +13,10 @@ test: setup ## every test, with a real Kafka broker, schema registry and Prometh
 
 chaos: setup ## instances and broker killed at random for twenty minutes (UPSWELL_CHAOS_SECONDS to choose)
 	UPSWELL_CHAOS_SECONDS=$${UPSWELL_CHAOS_SECONDS:-1200} cargo test --test kafka chaos -- --nocapture
+
+fuzz: ## hostile bytes for everything that reads them, a minute for each of six readers (UPSWELL_FUZZ_SECONDS=600 for longer)
+	@tests/tools/setup build
+	UPSWELL_FUZZ_SECONDS=$${UPSWELL_FUZZ_SECONDS:-60} cargo test --release --test fuzz -- --nocapture --test-threads=2
 
 fmt: ## format the code
 	cargo fmt --all

@@ -4,6 +4,7 @@
 //! that differ in anything else have one fingerprint, whatever library wrote them.
 
 use super::schema::{Id, Kind, Schema};
+use serde_json::Value as Json;
 use std::collections::HashSet;
 
 /// CRC-64-AVRO of nothing, which is also its polynomial.
@@ -14,6 +15,30 @@ pub fn canonical_form(schema: &Schema) -> String {
     let mut form = String::new();
     Writer { schema, written: HashSet::new() }.write(schema.root, &mut form);
     form
+}
+
+/// The form that apache-avro gives a schema; none if it has none.
+pub fn form_with_logical_types(text: &str) -> Option<String> {
+    let theirs = apache_avro::Schema::parse_str(text).ok()?;
+    let is_safe = serde_json::to_value(&theirs).is_ok_and(|json| has_their_form(&json));
+    is_safe.then(|| theirs.canonical_form())
+}
+
+/// apache-avro takes an attribute of the writer's own (`"size": "large"` of a field, say) for one of Avro's that has its name, and
+/// panics if the value does not fit.
+fn has_their_form(json: &Json) -> bool {
+    let attribute = |(name, value): (&String, &Json)| match name.as_str() {
+        "size" | "precision" | "scale" => {
+            value.as_i64().is_some() || value.as_str().is_some_and(|text| text.parse::<i64>().is_ok())
+        }
+        "name" | "type" | "fields" | "symbols" | "items" | "values" | "order" => has_their_form(value),
+        _ => true,
+    };
+    match json {
+        Json::Object(attributes) => attributes.iter().all(attribute),
+        Json::Array(parts) => parts.iter().all(has_their_form),
+        other => other.is_string(),
+    }
 }
 
 /// CRC-64-AVRO of a text.
@@ -110,6 +135,21 @@ mod tests {
 
     fn canonical(text: &str) -> String {
         canonical_form(&Schema::parse(text, &[]).unwrap())
+    }
+
+    #[test]
+    fn attributes_of_the_writers_own() {
+        let with = |attribute: &str| {
+            let text = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"a","type":"long"{attribute}}}]}}"#);
+            form_with_logical_types(&text)
+        };
+        assert!(with("").is_some());
+        for harmless in [r#","unit":5"#, r#","size":"12""#, r#","scale":2"#, r#","order":"ignore""#] {
+            assert!(with(harmless).is_some(), "{harmless}");
+        }
+        for taken in [r#","size":"large""#, r#","precision":1.5"#, r#","scale":null"#, r#","items":5"#, r#","values":[true]"#] {
+            assert_eq!(with(taken), None, "{taken}");
+        }
     }
 
     #[test]

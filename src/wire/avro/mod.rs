@@ -200,9 +200,7 @@ pub struct SchemaError(String);
 pub fn fingerprints(schema_json: &str) -> Result<Vec<u64>, SchemaError> {
     let schema = Schema::parse(schema_json, &[])?;
     let mut names = vec![canonical::crc64(&canonical::canonical_form(&schema))];
-    if let Ok(theirs) = apache_avro::Schema::parse_str(schema_json) {
-        names.push(canonical::crc64(&theirs.canonical_form()));
-    }
+    names.extend(canonical::form_with_logical_types(schema_json).map(|form| canonical::crc64(&form)));
     names.dedup();
     Ok(names)
 }

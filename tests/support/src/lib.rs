@@ -7,6 +7,7 @@
 
 pub mod avro;
 pub mod bucket;
+pub mod effort;
 pub mod faulty;
 pub mod figures;
 pub mod http;
