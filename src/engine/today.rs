@@ -75,6 +75,11 @@ impl Today {
         }
     }
 
+    /// What lies before this instant has passed: before the first view, the latest clock.
+    pub fn passed(&self) -> Instant {
+        self.as_of
+    }
+
     /// Starts a view with all usage known for its day, whether it has passed or lies ahead.
     pub fn begin(&mut self, frame: &Frame, all_of_day: impl IntoIterator<Item = (Box<str>, Currency, Micros)>) {
         self.view = None;

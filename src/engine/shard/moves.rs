@@ -69,9 +69,10 @@ impl Shard {
         self.view.is_some()
     }
 
-    /// No view before this instant may be drawn: usage days only it needs may be gone.
+    /// No view before this instant may be drawn: usage days only it needs may be gone, and which usage of a day lay after it is
+    /// known only from the latest clock on.
     pub fn earliest_view(&self) -> Instant {
-        self.floor_at
+        self.floor_at.max(self.today.passed())
     }
 
     /// A currency that stored facts use and the plan has no rate for: it would count as worth nothing. Facts that are gone again
