@@ -300,7 +300,8 @@ impl fmt::Display for Faulty {
 impl ObjectStore for Faulty {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let mut world = self.world();
-        let put = world.operate(Operation::Put, location.as_ref(), |world| world.put(location.as_ref(), payload.into(), &options.mode));
+        let put =
+            world.operate(Operation::Put, location.as_ref(), |world| world.put(location.as_ref(), payload.into(), &options.mode));
         if put.is_ok()
             && let Some(object) = world.objects.get_mut(location.as_ref())
         {
@@ -339,7 +340,8 @@ impl ObjectStore for Faulty {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let depth = prefix.map_or(0, Path::parts_count) + 1;
-        let mut objects = self.world().operate(Operation::List, prefix.map_or("", AsRef::as_ref), |world| Ok(world.list(prefix)))?;
+        let mut objects =
+            self.world().operate(Operation::List, prefix.map_or("", AsRef::as_ref), |world| Ok(world.list(prefix)))?;
         objects.retain(|meta| meta.location.parts_count() == depth);
         Ok(ListResult { common_prefixes: Vec::new(), objects, extensions: Default::default() })
     }
