@@ -80,12 +80,13 @@ impl World {
             }
             TimeZone => {
                 self.counts.hit(kind);
+                self.remade = true;
                 self.zone = if self.zone == "UTC" { "Asia/Tokyo" } else { "UTC" };
                 (0..2).for_each(|slot| self.crash(slot));
             }
             RebuildAsked => {
                 self.counts.hit(kind);
-                self.rebuild = true;
+                (self.rebuild, self.remade) = (true, true);
                 self.crash(slot);
             }
             Holes | Redelivered | SchemaDenied | RateAdded | RateTakenOut | RetentionPassed | LogCut | TopicAnew

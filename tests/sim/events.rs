@@ -36,6 +36,7 @@ impl Event {
             0 => now - dice.between(0, 200 * DAY),
             1 | 2 => now - dice.between(0, 40 * DAY),
             3 if kind == 0 => now + dice.between(0, 3 * DAY),
+            3 | 4 => now + dice.between(0, DAY - 3_600_000),
             _ => now - dice.between(0, DAY),
         };
         let currencies = if dice.one_in(6) { 5 } else { 4 };

@@ -73,6 +73,8 @@ fn a_seed_is_one_run() {
 
 #[test]
 fn planted_mistakes_are_found() {
+    let sound: Vec<u64> = (0..FOUND_WITHIN).filter(|seed| run(*seed, Some(Mistake::None)).is_err()).collect();
+    assert_eq!(sound, Vec::<u64>::new(), "seeds that fail without a mistake");
     let found = |mistake: &Mistake| (0..FOUND_WITHIN).any(|seed| run(seed, Some(*mistake)).is_err());
     let missed: Vec<Mistake> = Mistake::ALL.into_iter().filter(|mistake| !found(mistake)).collect();
     assert_eq!(missed, [], "mistakes that nobody would notice");

@@ -8,6 +8,8 @@ use upswell::wire::checkpoint::{Position, Section, TOPICS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
+    /// The same run without a mistake.
+    None,
     /// The manifest's positions are one too far, or one too low.
     PositionAhead,
     PositionBehind,
@@ -36,7 +38,7 @@ pub enum Mistake {
     LettersLost,
     /// A piece goes while its manifest stays.
     PieceLost,
-    /// The log counts records from the start of another partition.
+    /// The manifest is of another generation than the image was begun as.
     Generation,
 }
 
@@ -96,7 +98,7 @@ impl Mistake {
                     Mistake::PositionAhead => shift(&mut manifest.positions, 1),
                     Mistake::PositionBehind => shift(&mut manifest.positions, -1),
                     Mistake::FloorAhead => {
-                        manifest.head.floor = manifest.head.floor.plus(1);
+                        manifest.head.floor = manifest.head.floor.plus(45);
                     }
                     Mistake::AccountsMiscounted => manifest.head.accounts += 1,
                     Mistake::AheadDropped => manifest.head.ahead.clear(),

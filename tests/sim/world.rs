@@ -20,7 +20,9 @@ use upswell_testkit::faulty::Faulty;
 
 /// 2026-09-10T08:00:00Z.
 const NOW: i64 = 1_789_027_200_000;
-const STEPS: u64 = 350;
+const STEPS: u64 = 220;
+/// Turns of an instance between two things that happen outside.
+const TURNS: u64 = 6;
 /// Rounds in which everything has to come to rest once nothing fails any more.
 const HEAL_ROUNDS: usize = 1_500;
 
@@ -43,6 +45,8 @@ pub struct World {
     pub rebuild: bool,
     /// Somebody damaged an image: that it cannot be used is no wonder.
     pub damaged: bool,
+    /// Somebody asked for the state to be made anew, or changed the zone.
+    pub remade: bool,
     pub registry_trouble: Option<Kind>,
     pub late_known: bool,
     pub letters_wait: bool,
@@ -65,7 +69,9 @@ impl World {
         let mut dice = Dice::new(seed);
         let partitions = 1 + dice.index(3);
         let share = 1 + dice.below(3);
-        let swarm: Swarm = Kind::ALL.iter().copied().filter(|_| mistake.is_none() && dice.below(4) < share).collect();
+        let harmless = |kind: &Kind| matches!(kind, Kind::RateAdded | Kind::SchemaLate | Kind::CrashIdle | Kind::RevokeIdle);
+        let drawn = |kind: &Kind| if mistake.is_some() { harmless(kind) } else { dice.below(4) < share };
+        let swarm: Swarm = Kind::ALL.iter().copied().filter(drawn).collect();
         let cluster = Cluster::new(partitions);
         let store = Faulty::new();
         let saboteur = Saboteur::attach(&store);
@@ -92,6 +98,7 @@ impl World {
             dedup_days: 400,
             rebuild: false,
             damaged: false,
+            remade: false,
             registry_trouble: None,
             late_known: true,
             letters_wait: false,
@@ -125,20 +132,28 @@ impl World {
         if self.slots[slot].is_none() && (slot == 0 || self.dice.one_in(10)) {
             self.start(slot);
         }
-        if self.dice.one_in(8) {
+        if self.dice.one_in(6) {
             self.trouble()?;
         }
-        let action = self.dice.below(100);
+        let action = self.dice.below(20);
         self.note(action);
         match action {
-            0..15 => self.produce(),
-            15..20 => self.retry(),
-            20..24 => self.pass_time(),
-            24..28 => self.rebalance()?,
-            28..30 => self.reload(),
-            _ => self.act(slot, action)?,
+            0..9 => self.produce(),
+            9..13 => self.retry(),
+            13..15 => self.pass_time(),
+            15 => self.rebalance()?,
+            16 => self.reload(),
+            _ => {}
         }
-        self.harvest(slot);
+        for _ in 0..TURNS {
+            let slot = if self.slots[1].is_some() { self.dice.index(2) } else { 0 };
+            let action = self.dice.below(70);
+            self.note(action);
+            self.act(slot, 30 + action)?;
+            self.harvest(slot);
+        }
+        let by = self.dice.between(200, 9_000);
+        self.pass(by);
         Ok(())
     }
 
@@ -148,20 +163,20 @@ impl World {
         let choice = self.dice.bits();
         let Some(mut instance) = self.slots[slot].take() else { return Ok(()) };
         let outcome = match action {
-            30..48 => {
+            30..42 => {
                 self.cluster.state().fetched = fetched;
                 let taken = instance.take_in(&mut self.images);
                 self.cluster.state().fetched = u64::MAX;
                 taken
             }
-            48..58 => instance.keep(&mut self.images),
-            58..74 => {
+            42..54 => instance.keep(&mut self.images),
+            54..70 => {
                 (0..1 + choice % 4).for_each(|number| instance.write((choice >> 8) as usize + number as usize));
                 Ok(())
             }
-            74..79 => Ok(self.post(&mut instance, false)),
-            79..85 => Ok(self.answer(&mut instance)),
-            85..91 => self.begin(slot, &mut instance),
+            70..76 => Ok(self.post(&mut instance, false)),
+            76..82 => Ok(self.answer(&mut instance)),
+            82..91 => self.begin(slot, &mut instance),
             91..94 => Ok(instance.look()),
             94..96 => instance.advance(),
             96..97 => {
@@ -267,6 +282,10 @@ impl World {
         self.note(unreadable);
         if unreadable > 0 && !self.damaged {
             return Err("an image cannot be used that nobody damaged".to_owned());
+        }
+        let rebuilds = instance.telemetry.rebuilds.get();
+        if rebuilds > 0 && !self.damaged && !self.remade {
+            return Err("a state was made anew for no reason".to_owned());
         }
         Ok(())
     }
