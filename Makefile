@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint doc deny advisories bench real-parts setup clean
+.PHONY: help demo test sim fmt lint doc deny advisories bench real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -10,6 +10,10 @@ demo: ## the whole service on an embedded broker with a live stream; prints the 
 
 test: setup ## every test, with a real Kafka broker, schema registry and Prometheus
 	cargo test --workspace --no-fail-fast $(ARGS)
+
+sim: ## ten thousand seeds of the simulation: crashes, damage, rebalances and outages, on one thread
+	@tests/tools/setup build
+	UPSWELL_SIM_SEEDS=$${UPSWELL_SIM_SEEDS:-10000} cargo test --release --test sim -- --nocapture $(ARGS)
 
 fmt: ## format the code
 	cargo fmt --all

@@ -9,6 +9,7 @@ mod instance;
 mod mistake;
 mod shadow;
 mod trouble;
+mod workload;
 mod world;
 
 use mistake::Mistake;
