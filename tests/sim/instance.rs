@@ -5,7 +5,7 @@ use crate::mistake::Mistake;
 use crate::shadow::Shadow;
 use crate::trouble::{Doing, Saboteur};
 use crossbeam_channel::{Receiver, TryRecvError, bounded, never, unbounded};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Moment};
 use upswell::adapter::clock::Clock;
@@ -15,6 +15,7 @@ use upswell::adapter::store::archive::Archive;
 use upswell::adapter::store::{Error, Store};
 use upswell::domain::calendar::Instant;
 use upswell::engine::plan::Plan;
+use upswell::engine::report::{Report, ShardTotals};
 use upswell::service::Failure;
 use upswell::service::archivist::{Archivist, Archivists, Progress, Task, Work};
 use upswell::service::beginning::{Beginning, Beginnings, Hindrance, State};
@@ -83,6 +84,8 @@ pub struct Instance {
     cluster: Cluster,
     saboteur: Saboteur,
     as_of: Instant,
+    /// What was rejected here at some time: topic, partition, offset.
+    pub ever: BTreeSet<(String, i32, i64)>,
     mistake: Option<Mistake>,
 }
 
@@ -162,6 +165,7 @@ impl Instance {
             cluster: cluster.clone(),
             saboteur: saboteur.clone(),
             as_of: Instant(0),
+            ever: BTreeSet::new(),
             mistake,
         }
     }
@@ -218,6 +222,8 @@ impl Instance {
         for partition in self.worker.custody.all() {
             let shadow = self.shadows.get_mut(&partition.board.partition).ok_or("no shadow")?;
             shadow.follow(&state, &partition.ledger, &self.worker.around.plan)?;
+            let ever = shadow.ever.iter();
+            self.ever.extend(ever.map(|(kind, offset)| (TOPICS[*kind].to_owned(), partition.board.partition, *offset)));
         }
         for task in self.tasks.try_iter() {
             let manifest = task.begun();
@@ -289,14 +295,21 @@ impl Instance {
         }
     }
 
-    /// Compares every live partition with its shadow.
+    /// Compares every live partition with its shadow, and the figures of all together.
     pub fn check(&mut self) -> Result<(), String> {
+        let (mut found, mut right) = (Vec::new(), Vec::new());
         for partition in self.worker.custody.all() {
             let shadow = &self.shadows[&partition.board.partition];
-            shadow.check(&partition.ledger)?;
+            right.extend(shadow.check(&partition.ledger)?);
+            found.extend(partition.ledger.shard.totals());
             shadow.same_rejected(&partition.ledger)?;
         }
-        Ok(())
+        let Some(as_of) = found.first().map(|totals| totals.as_of) else { return Ok(()) };
+        if found.iter().any(|totals| totals.as_of != as_of) {
+            return Ok(());
+        }
+        let report = |parts: &[ShardTotals]| Report::of(&self.worker.around.plan, as_of, parts);
+        if report(&found) == report(&right) { Ok(()) } else { Err("the figures of all partitions together are wrong".to_owned()) }
     }
 
     /// Tries to find what a partition begins with.

@@ -76,7 +76,13 @@ fn a_seed_is_one_run() {
 fn planted_mistakes_are_found() {
     let sound: Vec<u64> = (0..FOUND_WITHIN).filter(|seed| run(*seed, Some(Mistake::None)).is_err()).collect();
     assert_eq!(sound, Vec::<u64>::new(), "seeds that fail without a mistake");
-    let found = |mistake: &Mistake| (0..FOUND_WITHIN).any(|seed| run(seed, Some(*mistake)).is_err());
+    let found = |mistake: &Mistake| {
+        let fault = (0..FOUND_WITHIN).find_map(|seed| Some((seed, run(seed, Some(*mistake)).err()?)));
+        let shown =
+            fault.as_ref().map(|(seed, fault)| format!("by seed {seed}: {}", fault.chars().take(120).collect::<String>()));
+        println!("{mistake:?} was found {}", shown.unwrap_or_default());
+        fault.is_some()
+    };
     let missed: Vec<Mistake> = Mistake::ALL.into_iter().filter(|mistake| !found(mistake)).collect();
     assert_eq!(missed, [], "mistakes that nobody would notice");
 }

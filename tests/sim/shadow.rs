@@ -5,7 +5,7 @@
 
 use crate::cluster::{Entry, State};
 use crate::events::{Event, LATE_ID};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use upswell::domain::accept;
 use upswell::domain::calendar::Instant;
@@ -24,6 +24,8 @@ const AHEAD: i64 = 86_400_000;
 pub struct Shadow {
     pub next: [i64; 3],
     pub rejected: [BTreeMap<i64, Reason>; 2],
+    /// Kind and offset of what was rejected at some time, or may have been.
+    pub ever: BTreeSet<(usize, i64)>,
     /// What counts, by kind and offset: the event as the record had it, or as a retry brought it.
     pub applied: BTreeMap<(usize, i64), Arc<Event>>,
 }
@@ -55,7 +57,11 @@ impl Shadow {
 
     fn take(&mut self, kind: usize, offset: i64, entry: &Entry, ledger: &Ledger, plan: &Plan) {
         let seen = ledger.rejected[kind].get(offset);
-        match verdict(entry, entry.at, plan, seen) {
+        let found = verdict(entry, entry.at, plan, seen);
+        if found.is_some() || entry.event.schema == LATE_ID {
+            self.ever.insert((kind, offset));
+        }
+        match found {
             Some(reason) => drop(self.rejected[kind].insert(offset, reason)),
             None => drop(self.applied.insert((kind, offset), entry.event.clone())),
         }

@@ -60,6 +60,8 @@ pub struct World {
     pub written: Vec<(usize, Arc<Event>)>,
     /// What the dead-letter topic holds: kind, partition, offset.
     letters: BTreeSet<(String, i32, i64)>,
+    /// A letter came of a record that nobody rejected.
+    strange: bool,
     pub customers: Vec<(usize, String)>,
     mistake: Option<Mistake>,
 }
@@ -109,6 +111,7 @@ impl World {
             number: 0,
             written: Vec::new(),
             letters: BTreeSet::new(),
+            strange: false,
             mistake,
             dice,
         }
@@ -409,8 +412,10 @@ impl World {
             let number = if all { 0 } else { self.dice.index(lying) };
             let letter = instance.postbag.deliver(number);
             if self.mistake != Some(Mistake::LettersLost) || !self.dice.one_in(4) {
-                let origin = letter.into_iter().map(|letter| letter.origin);
-                self.letters.extend(origin.map(|origin| (origin.topic, origin.partition, origin.offset)));
+                let origin = letter.map(|letter| letter.origin);
+                let origin = origin.map(|origin| (origin.topic, origin.partition, origin.offset));
+                self.strange |= origin.as_ref().is_some_and(|origin| !instance.ever.contains(origin));
+                self.letters.extend(origin);
             }
         }
     }
@@ -463,6 +468,9 @@ impl World {
         let mut trace = 0_u64;
         let Some(instance) = self.slots[0].as_mut() else { return Err("nobody is there".to_owned()) };
         instance.check()?;
+        if self.strange {
+            return Err("a letter is of a record that was never rejected".to_owned());
+        }
         for partition in 0..self.owner.len() as i32 {
             let shadow = instance.shadows.get(&partition).ok_or("a partition is missing")?;
             for kind in 0..2 {
