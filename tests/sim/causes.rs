@@ -111,7 +111,10 @@ impl World {
         let Some(instance) = &mut self.slots[slot] else { return };
         self.counts.hit(kind);
         match kind {
-            ClockAhead => instance.skew = YEAR,
+            ClockAhead => {
+                instance.skew = YEAR;
+                self.cluster.state().clock_was_ahead = true;
+            }
             // Not longer than ids are remembered: those of a year ago would be forgotten once the clock is right.
             ClockBack => instance.skew = -YEAR / 12,
             _ => instance.still = Some(self.now),

@@ -44,6 +44,8 @@ pub struct State {
     /// Every so manieth record is not handed out: a planted mistake.
     pub skip_every: Option<i64>,
     pub pass_too_far: i64,
+    /// Some instance's clock was ahead of time.
+    pub clock_was_ahead: bool,
 }
 
 /// Clones are the same cluster.
@@ -63,6 +65,7 @@ impl Cluster {
             ask_trouble: 0,
             skip_every: None,
             pass_too_far: 0,
+            clock_was_ahead: false,
         })))
     }
 
