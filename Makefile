@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz fmt lint doc deny advisories bench real-parts setup clean
+.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -17,6 +17,10 @@ chaos: setup ## instances and broker killed at random for twenty minutes (UPSWEL
 fuzz: ## hostile bytes for everything that reads them, a minute for each of six readers (UPSWELL_FUZZ_SECONDS=600 for longer)
 	@tests/tools/setup build
 	UPSWELL_FUZZ_SECONDS=$${UPSWELL_FUZZ_SECONDS:-60} cargo test --release --test fuzz -- --nocapture --test-threads=2
+
+sim: ## ten thousand seeds of the simulation: crashes, damage, rebalances and outages, on one thread
+	@tests/tools/setup build
+	UPSWELL_SIM_SEEDS=$${UPSWELL_SIM_SEEDS:-10000} cargo test --release --test sim -- --nocapture $(ARGS)
 
 fmt: ## format the code
 	cargo fmt --all

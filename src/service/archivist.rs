@@ -221,7 +221,7 @@ impl Work {
     }
 
     /// Waits; whether the keeper still wants the image.
-    fn is_wanted(&self, pause: Duration) -> bool {
+    pub fn is_wanted(&self, pause: Duration) -> bool {
         self.task.wanted.recv_timeout(pause) == Err(RecvTimeoutError::Timeout)
     }
 }

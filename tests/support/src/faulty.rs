@@ -46,11 +46,36 @@ pub enum Misread {
     Flipped,
 }
 
+/// What somebody wants of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Put,
+    Get,
+    List,
+    Delete,
+}
+
+/// What a director makes of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Fine,
+    Fails(Fault),
+    /// Of a read.
+    Misread(Misread),
+    /// Of a put: half of the bytes are there, and the process is dead.
+    Torn,
+    /// Of a listing: it lacks what was made within so many operations.
+    Stale(u64),
+}
+
+/// Decides about each operation, by kind and object or folder.
+type Director = Box<dyn FnMut(Operation, &str) -> Fate + Send>;
+
 /// The store. Clones are the same store.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Faulty(Arc<Mutex<World>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct World {
     objects: BTreeMap<String, Object>,
     /// Milliseconds since 1970.
@@ -63,6 +88,10 @@ struct World {
     /// What listings show while they are stale.
     stale: Option<BTreeSet<String>>,
     unconditional: bool,
+    director: Option<Director>,
+    /// What the director has made of the operation under way.
+    torn: bool,
+    stale_by: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +100,8 @@ struct Object {
     modified: i64,
     /// Whether anybody was told that it is there.
     kept: bool,
+    /// The operation that made it.
+    born: u64,
 }
 
 impl Faulty {
@@ -90,6 +121,16 @@ impl Faulty {
         let mut world = self.world();
         let number = world.operations + number;
         world.faults.insert(number, fault);
+    }
+
+    /// From now on this decides about every operation that is not told to fail.
+    pub fn direct(&self, director: impl FnMut(Operation, &str) -> Fate + Send + 'static) {
+        self.world().director = Some(Box::new(director));
+    }
+
+    /// Whether the process that uses it has died.
+    pub fn is_dead(&self) -> bool {
+        self.world().dead
     }
 
     /// Operations so far.
@@ -152,7 +193,7 @@ impl Faulty {
     pub fn set(&self, name: &str, bytes: impl Into<Bytes>) {
         let mut world = self.world();
         let modified = world.objects.get(name).map_or(world.now, |object| object.modified);
-        world.objects.insert(name.to_owned(), Object { bytes: bytes.into(), modified, kept: true });
+        world.objects.insert(name.to_owned(), Object { bytes: bytes.into(), modified, kept: true, born: 0 });
     }
 
     /// Takes an object away.
@@ -167,9 +208,19 @@ impl Faulty {
 
 impl World {
     /// Runs an operation, or what its fault makes of it.
-    fn operate<T>(&mut self, effect: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
+    fn operate<T>(&mut self, kind: Operation, name: &str, effect: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         self.operations += 1;
-        let fault = self.faults.get(&self.operations).copied();
+        (self.torn, self.stale_by) = (false, 0);
+        let mut fault = self.faults.get(&self.operations).copied();
+        if let (None, false, Some(director)) = (fault, self.dead, &mut self.director) {
+            match director(kind, name) {
+                Fate::Fine => {}
+                Fate::Fails(told) => fault = Some(told),
+                Fate::Misread(misread) => self.misread = Some(misread),
+                Fate::Torn => (self.torn, fault) = (true, Some(Fault::DiesAfter)),
+                Fate::Stale(by) => self.stale_by = by,
+            }
+        }
         let lost = || Error::Generic { store: "faulty", source: "as told".into() };
         if self.dead || matches!(fault, Some(Fault::Refused | Fault::DiesBefore)) {
             self.dead |= fault.is_some_and(Fault::kills);
@@ -184,7 +235,8 @@ impl World {
         if *mode == PutMode::Create && !self.unconditional && self.objects.contains_key(name) {
             return Err(Error::AlreadyExists { path: name.to_owned(), source: "as it should".into() });
         }
-        self.objects.insert(name.to_owned(), Object { bytes, modified: self.now, kept: false });
+        let bytes = if self.torn { bytes.slice(..bytes.len() / 2) } else { bytes };
+        self.objects.insert(name.to_owned(), Object { bytes, modified: self.now, kept: self.torn, born: self.operations });
         Ok(PutResult { e_tag: None, version: None, extensions: Default::default() })
     }
 
@@ -214,7 +266,10 @@ impl World {
         let known = |name: &&String| name.starts_with(&prefix);
         let shown: Vec<&String> = match &self.stale {
             Some(stale) => stale.iter().filter(known).collect(),
-            None => self.objects.keys().filter(known).collect(),
+            None => {
+                let shown = |object: &Object| object.born + self.stale_by <= self.operations;
+                self.objects.iter().filter(|(_, object)| shown(object)).map(|(name, _)| name).filter(known).collect()
+            }
         };
         let entry = |name: &String| {
             let (size, modified) = self.objects.get(name).map_or((0, 0), |object| (object.bytes.len(), object.modified));
@@ -229,6 +284,12 @@ fn meta(name: &str, size: usize, modified: i64) -> ObjectMeta {
     ObjectMeta { location: Path::from(name), last_modified, size: size as u64, e_tag: None, version: None }
 }
 
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} of {} objects", self.world().objects.len())
+    }
+}
+
 impl fmt::Display for Faulty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a faulty store")
@@ -239,7 +300,8 @@ impl fmt::Display for Faulty {
 impl ObjectStore for Faulty {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let mut world = self.world();
-        let put = world.operate(|world| world.put(location.as_ref(), payload.into(), &options.mode));
+        let put =
+            world.operate(Operation::Put, location.as_ref(), |world| world.put(location.as_ref(), payload.into(), &options.mode));
         if put.is_ok()
             && let Some(object) = world.objects.get_mut(location.as_ref())
         {
@@ -253,14 +315,14 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, location: &Path, _: GetOptions) -> Result<GetResult> {
-        self.world().operate(|world| world.get(location.as_ref()))
+        self.world().operate(Operation::Get, location.as_ref(), |world| world.get(location.as_ref()))
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let store = self.clone();
         let delete = move |location: Result<Path>| {
             let location = location?;
-            store.world().operate(|world| {
+            store.world().operate(Operation::Delete, location.as_ref(), |world| {
                 world.objects.remove(location.as_ref());
                 Ok(location.clone())
             })
@@ -269,7 +331,7 @@ impl ObjectStore for Faulty {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let listed = self.world().operate(|world| Ok(world.list(prefix)));
+        let listed = self.world().operate(Operation::List, prefix.map_or("", AsRef::as_ref), |world| Ok(world.list(prefix)));
         match listed {
             Ok(listed) => stream::iter(listed.into_iter().map(Ok)).boxed(),
             Err(error) => stream::once(async { Err(error) }).boxed(),
@@ -278,7 +340,8 @@ impl ObjectStore for Faulty {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let depth = prefix.map_or(0, Path::parts_count) + 1;
-        let mut objects = self.world().operate(|world| Ok(world.list(prefix)))?;
+        let mut objects =
+            self.world().operate(Operation::List, prefix.map_or("", AsRef::as_ref), |world| Ok(world.list(prefix)))?;
         objects.retain(|meta| meta.location.parts_count() == depth);
         Ok(ListResult { common_prefixes: Vec::new(), objects, extensions: Default::default() })
     }

@@ -1,0 +1,130 @@
+//! Events of the workload, and what their bytes deserve: an event that is at fault knows for what it has to be rejected.
+
+use crate::dice::Dice;
+use upswell::domain::facts::{Interval, RawItem, RawSubscription, RawUsage, Reason, Status};
+use upswell::wire::encode;
+
+pub const DAY: i64 = 86_400_000;
+pub const SUBSCRIPTION_ID: u32 = 2;
+pub const USAGE_ID: u32 = 3;
+/// No registry ever knows this one.
+pub const NEVER_ID: u32 = 7;
+/// The registry learns of these late.
+pub const LATE_ID: u32 = 8;
+
+/// What an event says.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// 0: a subscription, 1: usage.
+    pub kind: usize,
+    pub id: String,
+    pub customer: String,
+    pub at: i64,
+    pub version: i64,
+    pub amount: i64,
+    pub currency: &'static str,
+    pub plan: &'static str,
+    pub status: Status,
+    pub schema: u32,
+    /// Made wrong on purpose.
+    pub fault: Option<Reason>,
+}
+
+impl Event {
+    pub fn drawn(dice: &mut Dice, kind: usize, number: u64, customer: String, now: i64) -> Event {
+        let at = match dice.below(8) {
+            0 => now - dice.between(0, 200 * DAY),
+            1 | 2 => now - dice.between(0, 40 * DAY),
+            3 if kind == 0 => now + dice.between(0, 3 * DAY),
+            3 | 4 => now + dice.between(0, DAY - 3_600_000),
+            _ => now - dice.between(0, DAY),
+        };
+        let currencies = if dice.one_in(6) { 5 } else { 4 };
+        let currency = ["USD", "USD", "USD", "EUR", "XXX"][dice.index(currencies)];
+        let status = [Status::Active, Status::Active, Status::PastDue, Status::Canceled, Status::Paused][dice.index(5)];
+        let faults = [
+            Reason::Framing,
+            Reason::Decode,
+            Reason::TrailingBytes,
+            Reason::MissingId,
+            Reason::InvalidTimestamp,
+            Reason::UnknownSchema,
+            if kind == 0 { Reason::InvalidQuantity } else { Reason::FutureUsage },
+        ];
+        let fault = dice.one_in(9).then(|| faults[dice.index(faults.len())]);
+        let schema = match (fault, kind) {
+            (Some(Reason::UnknownSchema), _) => NEVER_ID,
+            (None, 1) if dice.one_in(25) => LATE_ID,
+            (_, 0) => SUBSCRIPTION_ID,
+            _ => USAGE_ID,
+        };
+        let (at, currency) = match fault {
+            Some(Reason::FutureUsage) => (now + 3 * DAY, "USD"),
+            _ => (at, currency),
+        };
+        let plan = ["free", "team", "scale"][dice.index(3)];
+        let (version, amount) = (dice.between(0, 3), dice.between(1, 90) * 1_000_000);
+        Event { kind, id: format!("e{number}"), customer, at, version, amount, currency, plan, status, schema, fault }
+    }
+
+    pub fn subscription(&self) -> RawSubscription<'_> {
+        let quantity = if self.fault == Some(Reason::InvalidQuantity) { -1 } else { 1 };
+        let item = RawItem {
+            item_id: Some("i"),
+            product_id: Some("p"),
+            plan_id: Some(self.plan),
+            quantity: Some(quantity),
+            unit_amount_micros: Some(self.amount),
+            interval: Some(Interval::Month),
+            interval_count: Some(1),
+            discount_micros: Some(0),
+        };
+        RawSubscription {
+            event_id: Some(self.id()),
+            customer_id: Some(&self.customer),
+            subscription_id: Some("s"),
+            effective_at: Some(self.at()),
+            version: Some(self.version),
+            status: Some(self.status),
+            currency: Some(self.currency),
+            items: Some(vec![item]),
+            attributes: vec![("vertical", Some(self.plan))],
+        }
+    }
+
+    pub fn usage(&self) -> RawUsage<'_> {
+        RawUsage {
+            event_id: Some(self.id()),
+            customer_id: Some(&self.customer),
+            used_at: Some(self.at()),
+            meter: Some("calls"),
+            amount_micros: Some(self.amount),
+            currency: Some(self.currency),
+        }
+    }
+
+    fn id(&self) -> &str {
+        if self.fault == Some(Reason::MissingId) { "" } else { &self.id }
+    }
+
+    fn at(&self) -> i64 {
+        if self.fault == Some(Reason::InvalidTimestamp) { 7 } else { self.at }
+    }
+
+    /// The record's value.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode::confluent_header(self.schema, &mut bytes);
+        match self.kind {
+            0 => encode::subscription(&self.subscription(), &mut bytes),
+            _ => encode::usage(&self.usage(), 1.0, &mut bytes),
+        }
+        match self.fault {
+            Some(Reason::Framing) => bytes[0] = 9,
+            Some(Reason::Decode) => bytes.truncate(12),
+            Some(Reason::TrailingBytes) => bytes.push(1),
+            _ => {}
+        }
+        bytes
+    }
+}
