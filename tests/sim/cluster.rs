@@ -3,10 +3,12 @@
 use crate::events::Event;
 use rdkafka::Timestamp;
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use upswell::adapter::kafka::consumer::Offer;
 use upswell::adapter::kafka::letters::ORIGIN_HEADER;
+use upswell::domain::calendar::Zone;
 use upswell::service::beginning::{Ids, Logs};
 use upswell::service::feed::Feed;
 use upswell::service::ledger::TopicName;
@@ -172,4 +174,10 @@ impl Cluster {
         let state = self.state();
         Ok((0..topics.len()).map(|topic| bound(&state.logs[topic][partition as usize])).collect())
     }
+}
+
+/// A zone's table of midnights takes a while; the thread remembers it.
+pub fn zone(name: &'static str) -> Zone {
+    thread_local!(static KNOWN: RefCell<HashMap<&'static str, Zone>> = Default::default());
+    KNOWN.with_borrow_mut(|known| known.entry(name).or_insert_with(|| Zone::named(name).expect("a zone")).clone())
 }
