@@ -161,7 +161,7 @@ fn records_deleted_after_they_were_read_are_not_missed() {
 #[test]
 fn records_deleted_before_they_were_read_stop_the_partition() {
     let history = History::generated();
-    let bench = Bench::new("truncated", 1).revenue(&history.revenue()).kept();
+    let bench = Bench::new("lost-beginning", 1).revenue(&history.revenue()).kept();
     history.produce_part(&bench, 0, 2);
     let mut service = bench.run();
     service.wait_ready();
