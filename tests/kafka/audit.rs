@@ -2,7 +2,8 @@
 
 use crate::bench::{Bench, DAY, PROGRAM, now, subscription, subscription_schema, usage, usage_schema};
 use crate::history::History;
-use serde_json::Value;
+use apache_avro::types::Value as Avro;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use upswell::adapter::store::archive::Archive;
 use upswell::adapter::store::{self, Store};
@@ -13,6 +14,7 @@ use upswell::domain::facts::{FactKind, ItemFact, Status, SubscriptionFact};
 use upswell::engine::dedup::Memory;
 use upswell::engine::image::{Scope, Step};
 use upswell::wire::checkpoint::{Manifest, Section, account};
+use upswell_testkit::avro;
 use upswell_testkit::program::{command, text};
 use upswell_testkit::wait;
 
@@ -88,6 +90,36 @@ fn a_log_that_is_not_what_was_read_differs() {
     let (code, found) = audit(&with_yen.revenue("revenue: {}\n"));
     assert_eq!(code, Some(1));
     assert!(found[0]["unauditable"].as_str().is_some_and(|why| why.contains("JPY")), "{found:?}");
+}
+
+#[test]
+fn what_no_figure_shows_and_what_is_gone_is_told() {
+    let yen = "revenue: { exchange_rates: [ { from: 2020-01-01, rates: { JPY: 0.5 } } ] }\n";
+    let bench = Bench::new("superseded", 1).revenue(yen).kept();
+    let mut first = subscription("one", 10);
+    avro::set(&mut first, "currency", Avro::String("JPY".to_owned()));
+    let mut second = first.clone();
+    avro::set(&mut second, "currency", Avro::String("USD".to_owned()));
+    avro::set(&mut second, "version", Avro::Long(1));
+    for state in [&first, &second] {
+        bench.send(&bench.subscriptions, "one", &subscription_schema().confluent(state));
+    }
+    let mut service = bench.run();
+    service.wait_ready();
+    assert_eq!(service.terminate(), 0);
+    assert_eq!(audit(&bench).0, Some(0));
+
+    // No state in yen is left, so every figure is the same; but the record of it counts, and would be rejected now.
+    let bench = bench.revenue("revenue: {}\n");
+    let (code, found) = audit(&bench);
+    assert_eq!(code, Some(1), "{found:?}");
+    let expected = json!([{ "place": "subscriptions/counted_but_rejected_now", "checkpoint": "0", "log": "1" }]);
+    assert_eq!(found[0]["differences"], expected);
+
+    bench.kafka.delete_records(&bench.subscriptions, 0, 1);
+    let (code, found) = audit(&bench.revenue(yen));
+    assert_eq!(code, Some(1));
+    assert!(found[0]["unauditable"].as_str().is_some_and(|why| why.contains("begins at offset 1")), "{found:?}");
 }
 
 /// Writes an image like the newest one of partition 0, with a customer more.

@@ -17,7 +17,8 @@ use super::trouble::Trouble;
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
 
-/// Hands every committed record before offset `until` to `each`, in order. Blocks until that is reached.
+/// Hands every committed record before offset `until`, which the log reaches, to `each`, in order. Blocks until then. A log that loses
+/// its beginning meanwhile is read from where it begins then: ask afterwards.
 ///
 /// # Errors
 /// The brokers do not give them, or `each` fails: its sentence.

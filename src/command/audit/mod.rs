@@ -8,11 +8,14 @@ mod difference;
 mod partition;
 
 use super::{Failure, print};
+use crate::adapter::kafka::bounds::Bounds;
 use crate::adapter::kafka::preflight::preflight;
 use crate::adapter::registry::Registry;
 use crate::adapter::store::Store;
 use crate::adapter::store::archive::Archive;
 use crate::config::{Config, Loaded, Purpose};
+use crate::engine::plan::Plan;
+use crate::wire::plain;
 use anyhow::anyhow;
 use clap::ValueEnum;
 use difference::Difference;
@@ -26,7 +29,10 @@ pub const NOTES: &str = "\
 The log is read from offset 0, so a partition whose log begins later cannot be audited. Nothing is changed and no group is joined; \
 run it beside the service whenever you like.
 
-Exit code 1: a figure differs, or a partition could not be audited.
+Besides every figure of each window and segment, the customers and the rejected records are compared. A record that counts in the \
+checkpoint and would be rejected today is a difference too: something that judges it, such as an exchange rate, was changed since.
+
+Exit code 1: something differs, or a partition could not be audited.
 
 Examples:
   upswell audit --config upswell.yaml
@@ -93,9 +99,11 @@ fn auditor(config: &Config) -> Result<Auditor, Failure> {
     let settings = config.kafka.settings();
     let facts = preflight(&settings, TIMEOUT)?;
     let registry = Registry::new(&config.schema_registry.settings()).map_err(anyhow::Error::new)?;
-    let store = Store::open(&config.checkpoint.settings()).map_err(|error| Failure::Configuration(error.to_string()))?;
+    let bounds = Bounds::new(&settings).map_err(anyhow::Error::new)?;
+    let store = Store::open_present(&config.checkpoint.settings()).map_err(|error| Failure::Configuration(error.to_string()))?;
     let archive = Archive::new(store, &config.kafka.group_id);
-    Ok(Auditor { settings, facts, registry, archive, plan: Arc::new(config.plan()), dedup_window: config.revenue.dedup_window.0 })
+    let plan = Arc::new(Plan { max_values: usize::MAX, ..config.plan() });
+    Ok(Auditor { settings, facts, registry, archive, bounds, plan, dedup_window: config.revenue.dedup_window.0 })
 }
 
 impl Finding {
@@ -106,12 +114,15 @@ impl Finding {
     fn text(&self) -> String {
         let partition = self.partition;
         match &self.outcome {
-            Outcome::Unauditable(why) => format!("partition {partition}: cannot be audited: {why}\n"),
+            Outcome::Unauditable(why) => format!("partition {partition}: cannot be audited: {}\n", plain::shown(why)),
             Outcome::Compared { image, next: [subscriptions, usage], differences } => {
                 let verdict =
                     if differences.is_empty() { "equal".to_owned() } else { format!("{} differences", differences.len()) };
                 let head = format!("partition {partition}: {verdict} at offsets {subscriptions} and {usage} ({image})\n");
-                let line = |one: &Difference| format!("  {}: checkpoint {}, log {}\n", one.place, one.checkpoint, one.log);
+                // Values of segments are what somebody wrote into an event.
+                let line = |Difference { place, checkpoint, log }: &Difference| {
+                    format!("  {}\n", plain::shown(&format!("{place}: checkpoint {checkpoint}, log {log}")))
+                };
                 head + &differences.iter().map(line).collect::<String>()
             }
         }
@@ -126,6 +137,37 @@ impl Finding {
                     "equal": differences.is_empty(), "differences": differences.iter().map(one).collect::<Vec<_>>() })
             }
         };
-        format!("{value}\n")
+        plain::shown_json(&value.to_string()) + "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_hostile_reaches_the_terminal() {
+        let one = |text: &str| Difference { place: format!("w/plan={text}"), checkpoint: text.to_owned(), log: "1".to_owned() };
+        for text in ["\u{1b}[2J", "\u{9b}31m", "\u{202e}x"] {
+            let compared = Outcome::Compared { image: "m".to_owned(), next: [1, 2], differences: vec![one(text)] };
+            for outcome in [compared, Outcome::Unauditable(text.to_owned())] {
+                let finding = Finding { partition: 0, outcome };
+                for shown in [finding.text(), finding.json()] {
+                    assert!(!shown.lines().any(|line| line.chars().any(plain::is_unsafe)), "{shown:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_is_equal_is_well() {
+        let compared = |differences| Outcome::Compared { image: "m".to_owned(), next: [3, 4], differences };
+        let finding = |outcome| Finding { partition: 1, outcome };
+        let equal = finding(compared(Vec::new()));
+        assert_eq!((equal.is_well(), equal.text().as_str()), (true, "partition 1: equal at offsets 3 and 4 (m)\n"));
+        let one = Difference { place: "customers".to_owned(), checkpoint: "2".to_owned(), log: "1".to_owned() };
+        let differs = finding(compared(vec![one]));
+        assert!(!differs.is_well() && differs.text().ends_with("  customers: checkpoint 2, log 1\n"), "{}", differs.text());
+        assert!(!finding(Outcome::Unauditable("why".to_owned())).is_well());
     }
 }
