@@ -112,8 +112,8 @@ impl Faulty {
     /// A store that is the same now and goes its own way from now on, without faults.
     pub fn fork(&self) -> Faulty {
         let world = self.world();
-        let (objects, now, unconditional) = (world.objects.clone(), world.now, world.unconditional);
-        Faulty(Arc::new(Mutex::new(World { objects, now, unconditional, ..World::default() })))
+        let (objects, now, operations) = (world.objects.clone(), world.now, world.operations);
+        Faulty(Arc::new(Mutex::new(World { objects, now, operations, unconditional: world.unconditional, ..World::default() })))
     }
 
     /// The operation so many after this moment fails so; 1 is the next one.
