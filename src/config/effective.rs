@@ -2,7 +2,9 @@
 //!
 //! Reading it back yields the same configuration, as far as no secret is in it.
 
+use super::alerts::Alerts;
 use super::properties::is_secret;
+use super::rules;
 use super::types::{Config, GroupProtocol, Kafka, Revenue, SchemaRegistry, Secret};
 use super::units::rate_text;
 use crate::domain::currency::Currency;
@@ -27,10 +29,25 @@ impl Config {
                 "enable_reload": self.http.enable_reload,
             },
             "limits": { "memory": self.memory.to_string() },
-            "alerts": {},
+            "alerts": alerts(&self.alerts),
         });
         serde_saphyr::to_string(&tree).expect("a tree of texts, numbers and flags has a YAML form")
     }
+}
+
+/// Every rule that is on, written out: none is shipped with what this prints.
+fn alerts(alerts: &Alerts) -> Value {
+    let operational = &alerts.operational;
+    json!({
+        "interval": alerts.interval.to_string(),
+        "shipped": false,
+        "rules": alerts.rules.iter().map(rules::tree).collect::<Vec<Value>>(),
+        "operational": {
+            "enabled": operational.enabled,
+            "no_events": operational.no_events.map_or(String::new(), |silence| silence.to_string()),
+            "lag": operational.lag,
+        },
+    })
 }
 
 fn kafka(kafka: &Kafka) -> Value {

@@ -4,20 +4,24 @@
 //! at once, each with its place and a sentence that says what to do. Everything but `kafka.brokers` has a default, and a replay
 //! needs no brokers either. Secrets are held in [`Secret`], which prints as `<secret>` wherever it goes.
 
+mod alerts;
 mod clients;
 mod effective;
 mod fault;
 mod keys;
+mod mapping;
 mod parse;
 mod properties;
 mod raw;
 mod reader;
 mod restart;
 mod revenue;
+mod rules;
 mod types;
 mod units;
 mod yaml;
 
+pub use alerts::{Alerts, Operational};
 pub use fault::{Fault, Faults, Place};
 pub use types::{Checkpoint, Config, GroupProtocol, Http, Kafka, Revenue, SchemaRegistry, Secret, Topics};
 pub use units::{Memory, Millis, listen};

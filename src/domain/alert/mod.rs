@@ -5,13 +5,17 @@
 
 pub mod fraction;
 pub mod metric;
+pub mod operational;
 pub mod progress;
 pub mod rule;
 pub mod shipped;
 pub mod suppression;
+pub mod template;
 
 pub use fraction::Fraction;
 pub use metric::Metric;
+pub use operational::{Limits, Trouble, Vitals};
 pub use progress::{Observation, Progress, Reason, State, Timing, step};
 pub use rule::{Guards, Rule, Scope, Severity, Side, Test};
 pub use suppression::Suppression;
+pub use template::{Place, Template};

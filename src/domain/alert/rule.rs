@@ -1,6 +1,6 @@
 //! A rule: which figure of which window, compared with what, for how long, over how large a base.
 
-use super::{Fraction, Metric};
+use super::{Fraction, Metric, Template};
 use crate::domain::money::Micros;
 use crate::domain::rates::Sums;
 use crate::domain::window::Window;
@@ -25,8 +25,8 @@ pub struct Rule {
     pub severity: Severity,
     /// In addition to those that the rule has by itself.
     pub labels: BTreeMap<String, String>,
-    /// Texts with places such as `{value}`; `summary` and `description` are always there.
-    pub annotations: BTreeMap<String, String>,
+    /// By name; `summary` and `description` are always there.
+    pub annotations: BTreeMap<String, Template>,
 }
 
 /// The segments of one dimension.

@@ -4,7 +4,7 @@
 //! pace earlier: a quarter of it in 90 days (2.5 %), a twelfth in 30 days (0.83 %). With fewer than 20 customers at the opening edge
 //! one of them makes the figure.
 
-use super::{Guards, Metric, Rule, Severity, Side, Test};
+use super::{Guards, Metric, Rule, Severity, Side, Template, Test};
 use crate::domain::money::Micros;
 use crate::domain::window::Window;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ pub const PENDING: i64 = HOUR;
 pub const KEEP: i64 = HOUR / 4;
 /// Customers at the opening edge.
 pub const MIN_OPENING_CUSTOMERS: i64 = 20;
+
+const DESCRIPTION: &str = "{window} {segment} is at {value}, the threshold is {threshold}. {top_movers}";
 
 /// A rule that is shipped, and whether it is on where the configuration does not say.
 pub struct Shipped {
@@ -95,8 +97,14 @@ fn rule(name: &str, metric: Metric, window: Window, test: (Side, Micros), severi
         guards: Guards { min_opening_mrr: 0, min_opening_customers: MIN_OPENING_CUSTOMERS },
         severity,
         labels: BTreeMap::new(),
-        annotations: BTreeMap::from([("summary".to_owned(), summary.to_owned())]),
+        annotations: texts(summary),
     }
+}
+
+/// The texts of a rule that says nothing else.
+pub fn texts(summary: &str) -> BTreeMap<String, Template> {
+    let text = |text: &str| Template::parse(text).unwrap_or_default();
+    BTreeMap::from([("summary".to_owned(), text(summary)), ("description".to_owned(), text(DESCRIPTION))])
 }
 
 #[cfg(test)]
@@ -108,5 +116,8 @@ mod tests {
         let names: std::collections::BTreeSet<String> = shipped().into_iter().map(|shipped| shipped.rule.name).collect();
         assert_eq!(names.len(), shipped().len());
         assert!(names.iter().all(|name| name.starts_with("Upswell") && name.chars().all(|c| c.is_ascii_alphanumeric())));
+        for rule in shipped().into_iter().map(|shipped| shipped.rule) {
+            assert!(rule.annotations.values().all(|text| !text.pieces.is_empty()), "{}", rule.name);
+        }
     }
 }
