@@ -46,7 +46,7 @@ fn view() -> View {
         currency: "USD".to_owned(),
         time_zone: "UTC".to_owned(),
         mrr: 1_234_567_890,
-        usage_today: 0,
+        usage_today: Some(0),
         windows: (0..10).map(window).collect(),
     };
     let segment_windows = report.windows.iter().map(|window| window.window.clone()).collect();

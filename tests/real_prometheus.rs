@@ -33,7 +33,7 @@ fn view() -> View {
         currency: "USD".to_owned(),
         time_zone: "UTC".to_owned(),
         mrr: 595_000_001,
-        usage_today: 0,
+        usage_today: Some(0),
         windows: vec![window],
     };
     View { report, live_partitions: 1, owns_all: true, segment_windows: Arc::new(["trailing_90d".to_owned()]) }

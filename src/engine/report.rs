@@ -24,8 +24,8 @@ pub struct Report {
     pub time_zone: String,
     /// Recurring revenue at `as_of`: committed MRR and usage run rate, in micro-units.
     pub mrr: Micros,
-    /// Usage of the civil day in progress, which no rate counts yet, in micro-units.
-    pub usage_today: Micros,
+    /// Usage of the civil day in progress, which no rate counts yet, in micro-units; `None` while some shard does not know its own.
+    pub usage_today: Option<Micros>,
     /// In configured order.
     pub windows: Vec<WindowReport>,
 }
@@ -67,7 +67,7 @@ pub struct ShardTotals {
     /// The instant the totals are exact for.
     pub as_of: Instant,
     mrr: Micros,
-    usage_today: Micros,
+    usage_today: Option<Micros>,
     windows: Vec<WindowTotals>,
 }
 
@@ -82,7 +82,7 @@ impl ShardTotals {
     pub(super) fn new(
         as_of: Instant,
         totals: &Totals,
-        usage_today: Micros,
+        usage_today: Option<Micros>,
         dimensions: &[Dimension],
         symbols: &Symbols,
     ) -> ShardTotals {

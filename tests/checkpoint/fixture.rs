@@ -147,6 +147,7 @@ pub fn manifest(pieces: Vec<PieceRef>) -> Manifest {
             hash_key: (u64::MAX, 0x0011_2233_4455_6677),
             generations: vec![(NOON, 3), (Instant(NOON.0 + 86_400_000), 3)],
             ahead: vec![ahead],
+            passed: Instant(NOON.0 - 60_000),
         },
         pieces,
         base_pieces: 1,

@@ -118,10 +118,10 @@ pub fn identity() -> impl Strategy<Value = Identity> {
 fn head() -> impl Strategy<Value = Head> {
     let ahead = (instant(), day(), text(), currency(), amount());
     let ahead = ahead.prop_map(|(at, day, id, currency, amount)| Ahead { at, day, customer_id: id.into(), currency, amount });
-    let counts = (any::<u64>(), any::<u32>(), day(), instant(), option::of(instant()), any::<(u64, u64)>());
+    let counts = (any::<u64>(), any::<u32>(), day(), [instant(), instant()], option::of(instant()), any::<(u64, u64)>());
     (counts, vec((instant(), any::<u64>()), 0..4), vec(ahead, 0..4)).prop_map(|(counts, generations, ahead)| {
-        let (accounts, texts, floor, floor_at, record_time, hash_key) = counts;
-        Head { accounts, texts, floor, floor_at, record_time, hash_key, generations, ahead }
+        let (accounts, texts, floor, [floor_at, passed], record_time, hash_key) = counts;
+        Head { accounts, texts, floor, floor_at, record_time, hash_key, generations, ahead, passed }
     })
 }
 

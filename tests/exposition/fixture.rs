@@ -62,7 +62,7 @@ pub fn view() -> View {
         currency: "USD".to_owned(),
         time_zone: "UTC".to_owned(),
         mrr: 90_071_992_547_409_930_001,
-        usage_today: -1,
+        usage_today: Some(-1),
         windows: vec![window("month_to_date", false), window("trailing_90d", true)],
     };
     View { report, live_partitions: 3, owns_all: true, segment_windows: Arc::new(["trailing_90d".to_owned()]) }

@@ -125,6 +125,8 @@ fn what_is_undefined_is_absent() {
         assert_eq!(value(&families, name, &["month_to_date"]), None, "{name}");
         assert!(value(&families, name, &["trailing_90d"]).is_some(), "{name}");
     }
+    let unknown = published_with(|view| view.report.usage_today = None);
+    assert_eq!(value(&scraped(unknown, fixture::telemetry()), "upswell_usage_today", &[]), None);
     // The cohort has no opening revenue.
     assert_eq!(value(&families, "upswell_segment_opening_mrr", &["trailing_90d", "cohort", "2026-03"]), Some(0.0));
     assert_eq!(value(&families, "upswell_segment_expansion_rate_ratio", &["trailing_90d", "cohort", "2026-03"]), None);

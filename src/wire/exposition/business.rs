@@ -33,7 +33,7 @@ fn now(report: &Report) -> Vec<MetricFamily> {
     currency.add([&report.currency], 1.0);
     vec![
         Family::single(&metrics::MRR, Some(major_units(report.mrr))),
-        Family::single(&metrics::USAGE_TODAY, Some(major_units(report.usage_today))),
+        Family::single(&metrics::USAGE_TODAY, report.usage_today.map(major_units)),
         Family::single(&metrics::AS_OF, Some(seconds(report.as_of))),
         currency.done(),
     ]

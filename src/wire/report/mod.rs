@@ -82,7 +82,7 @@ pub(crate) mod tests {
             currency: "USD".into(),
             time_zone: "UTC".into(),
             mrr: 625_000_000,
-            usage_today: 0,
+            usage_today: Some(0),
             windows: vec![window],
         };
         (report, EventCounts { subscriptions: 121, ..EventCounts::default() })

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod motions;
 pub mod number;
 pub mod rates;
+pub mod same;
 pub mod segments;
 pub mod setup;
 
@@ -95,7 +96,7 @@ pub fn report(setup: &Setup, calendar: &Calendar, facts: &[Fact], as_of: i64) ->
         currency: setup.currency.clone(),
         time_zone: setup.zone.clone(),
         mrr: number(&mrr),
-        usage_today: number(&today),
+        usage_today: Some(number(&today)),
         windows: setup.windows.iter().map(window).collect(),
     }
 }

@@ -158,6 +158,7 @@ mod tests {
             hash_key: (1, 2),
             generations: Vec::new(),
             ahead: Vec::new(),
+            passed: Instant(0),
         };
         Manifest {
             identity: Identity {
