@@ -7,6 +7,7 @@ pub mod encode;
 pub mod exposition;
 pub mod framing;
 pub mod gzip;
+pub mod notification;
 pub mod plain;
 pub mod published;
 pub mod readiness;

@@ -8,7 +8,7 @@
 pub enum Kind {
     Counter,
     Gauge,
-    /// Without labels but for those of its buckets.
+    /// Its buckets have one more label, their bound.
     Histogram,
 }
 
@@ -111,6 +111,13 @@ metrics! { OPERATIONAL:
     ROLLOVER_DURATION = Gauge "upswell_rollover_duration_seconds" [] "How long the latest move to a new civil day took.";
     INVARIANT_VIOLATIONS = Counter "upswell_invariant_violations_total" [] "Totals that differed from their recomputation.";
     CONFIG_LAST_RELOAD = Gauge "upswell_config_last_reload_successful" [] "1 if the latest configuration was taken over, else 0.";
+    NOTIFICATIONS = Counter "upswell_notifications_total" ["receiver"] "Attempts to deliver notifications: one for each call.";
+    NOTIFICATIONS_FAILED = Counter "upswell_notifications_failed_total" ["receiver"]
+        "Attempts to deliver notifications that failed.";
+    NOTIFICATIONS_DROPPED = Counter "upswell_notifications_dropped_total" ["receiver"]
+        "Notices given up: refused for good, too old, or too many waiting.";
+    NOTIFICATION_DURATION = Histogram "upswell_notification_duration_seconds" ["receiver"]
+        "How long attempts to deliver notifications took.";
     TOPIC_PARTITIONS = Gauge "upswell_topic_partitions" ["topic"] "Partitions the topic has.";
     ASSIGNED_PARTITIONS = Gauge "upswell_assigned_partitions" ["topic"] "Partitions of the topic assigned to this instance.";
     LIVE_PARTITIONS = Gauge "upswell_live_partitions" [] "Partitions counted in the business gauges of this instance.";
@@ -137,7 +144,7 @@ mod tests {
             for ending in ["_percent", "_ms", "_cents", "_sum", "_count", "_bucket", "_created", "_minutes", "_days"] {
                 assert!(!name.ends_with(ending), "{name}");
             }
-            assert!(metric.kind != Kind::Histogram || metric.labels.is_empty() && name.ends_with("_seconds"), "{name}");
+            assert!(metric.kind != Kind::Histogram || name.ends_with("_seconds"), "{name}");
             assert!(metric.help.ends_with('.') && metric.help.len() < 110, "help of {name}");
             for label in metric.labels {
                 assert!(plain(label) && !CLASHING.contains(label), "{label} of {name}");

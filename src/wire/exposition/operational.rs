@@ -13,6 +13,7 @@ pub fn families(telemetry: &Telemetry, readiness: &Readiness, view: Option<&View
     let mut out = service(telemetry, readiness, view);
     out.extend(memory(telemetry));
     out.extend(checkpoints(telemetry));
+    out.extend(notifications(telemetry));
     out.extend(topics(telemetry));
     out.extend([dead_letters(telemetry), consumer_group(telemetry), lag(telemetry), stopped(telemetry)]);
     out
@@ -55,6 +56,20 @@ fn checkpoints(telemetry: &Telemetry) -> [MetricFamily; 8] {
         Family::single(&metrics::RESTORE_DURATION, telemetry.restore_duration.get()),
         count(&metrics::REBUILDS, &telemetry.rebuilds),
     ]
+}
+
+fn notifications(telemetry: &Telemetry) -> [MetricFamily; 4] {
+    let metrics = [&metrics::NOTIFICATIONS, &metrics::NOTIFICATIONS_FAILED, &metrics::NOTIFICATIONS_DROPPED];
+    let mut counts = metrics.map(Family::new);
+    let mut durations = Family::new(&metrics::NOTIFICATION_DURATION);
+    for (receiver, of) in telemetry.notifications.all() {
+        for (family, counter) in counts.iter_mut().zip([&of.attempts, &of.failures, &of.dropped]) {
+            family.add([&receiver], counter.get() as f64);
+        }
+        durations.add_histogram([&receiver], &of.duration.snapshot());
+    }
+    let [attempts, failures, dropped] = counts.map(Family::done);
+    [attempts, failures, dropped, durations.done()]
 }
 
 fn count(metric: &'static Metric, counter: &Counter) -> MetricFamily {

@@ -8,10 +8,12 @@
 mod cells;
 mod consumer;
 mod histogram;
+mod notifications;
 
 pub use cells::{Counter, Gauge, SecondsGauge, TimestampGauge};
 pub use consumer::{GroupProtocol, Lag, PartitionBoard, StopReason};
 pub use histogram::{Bucket, Histogram, Snapshot};
+pub use notifications::{Notifications, ReceiverCounts};
 
 use crate::domain::facts::{Reason, TopicKind};
 use std::sync::OnceLock;
@@ -64,6 +66,8 @@ pub struct Telemetry {
     pub invariant_violations: Counter,
     /// 1 if the latest load of the configuration was taken over, 0 if it was refused.
     pub config_last_reload_successful: Gauge,
+    /// Notifications by receiver.
+    pub notifications: Notifications,
     /// Lag and stops by partition.
     pub partitions: PartitionBoard,
     group: OnceLock<(GroupProtocol, String)>,
@@ -96,6 +100,7 @@ impl Telemetry {
             rebuilds: Counter::default(),
             invariant_violations: Counter::default(),
             config_last_reload_successful: Gauge::default(),
+            notifications: Notifications::default(),
             partitions: PartitionBoard::default(),
             group: OnceLock::new(),
         }
