@@ -5,5 +5,6 @@ pub mod http;
 pub mod kafka;
 pub mod machine;
 pub mod notify;
+pub mod peer;
 pub mod registry;
 pub mod store;
