@@ -1,5 +1,6 @@
 //! Formats: bytes in, bytes out. No sockets, no files, no clock.
 
+pub mod alerting;
 pub mod avro;
 pub mod checkpoint;
 pub mod container;

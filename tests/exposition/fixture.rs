@@ -46,7 +46,7 @@ fn window(name: &str, has_comparison: bool) -> WindowReport {
         window: name.to_owned(),
         opening_edge: Instant(1_781_049_600_000),
         closing_edge: Instant(1_789_027_200_500),
-        has_comparison,
+        comparison_opening: has_comparison.then_some(Instant(1_773_273_600_000)),
         total: sums(9),
         dimensions: vec![
             DimensionReport { dimension: "cohort".to_owned(), segments: vec![cohort], folded: 0 },

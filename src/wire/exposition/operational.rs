@@ -4,7 +4,7 @@ use super::catalog::{self as metrics, Metric};
 use super::family::Family;
 use crate::domain::facts::{Reason, TopicKind};
 use crate::wire::published::View;
-use crate::wire::readiness::Readiness;
+use crate::wire::readiness::{Phase, Readiness};
 use crate::wire::telemetry::{Counter, Gauge, Telemetry, TimestampGauge, Topic};
 use prometheus::proto::MetricFamily;
 
@@ -31,8 +31,19 @@ fn service(telemetry: &Telemetry, readiness: &Readiness, view: Option<&View>) ->
         count(&metrics::REBALANCES, &telemetry.rebalances),
         count(&metrics::INVARIANT_VIOLATIONS, &telemetry.invariant_violations),
         known(&metrics::HISTORY_INCOMPLETE, &telemetry.history_incomplete),
+        Family::single(&metrics::HISTORY_COMPLETE_SINCE, unix_time(&telemetry.history_complete_since)),
+        known(&metrics::INPUT_STALE, &telemetry.input_stale),
+        phase(readiness),
         known(&metrics::CONFIG_LAST_RELOAD, &telemetry.config_last_reload_successful),
     ]
+}
+
+fn phase(readiness: &Readiness) -> MetricFamily {
+    let mut family = Family::new(&metrics::PHASE);
+    for phase in Phase::ALL {
+        family.add([phase.as_str()], f64::from(phase == readiness.phase));
+    }
+    family.done()
 }
 
 fn memory(telemetry: &Telemetry) -> [MetricFamily; 5] {

@@ -44,6 +44,10 @@ pub struct Telemetry {
     pub memory_full: Gauge,
     /// 1 while a topic's log no longer reaches back to offset 0 and that was accepted, 0 while all do.
     pub history_incomplete: Gauge,
+    /// Since when the history is complete.
+    pub history_complete_since: TimestampGauge,
+    /// Whether the input is minutes behind.
+    pub input_stale: Gauge,
     /// How long the latest move to a new civil day took.
     pub rollover_duration: SecondsGauge,
     /// Attempts to write a checkpoint of a partition: each counts when it begins, one that follows a failure as well.
@@ -89,6 +93,8 @@ impl Telemetry {
             memory_limit: Gauge::default(),
             memory_full: Gauge::default(),
             history_incomplete: Gauge::default(),
+            history_complete_since: TimestampGauge::default(),
+            input_stale: Gauge::default(),
             rollover_duration: SecondsGauge::default(),
             checkpoints: Counter::default(),
             checkpoint_failures: Counter::default(),
@@ -201,6 +207,10 @@ impl ByReason {
 
     pub fn get(&self, reason: Reason) -> u64 {
         self.of(reason).get()
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
     }
 
     /// `Reason::ALL` is in declaration order, so a reason's discriminant is its slot.

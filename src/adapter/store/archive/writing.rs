@@ -177,6 +177,7 @@ mod tests {
             head,
             pieces: Vec::new(),
             base_pieces: 0,
+            alerts: Vec::new(),
         }
     }
 
