@@ -39,11 +39,12 @@ impl Client {
     /// Certificates, an address or a proxy that cannot be used.
     pub fn new(receiver: Receiver, telemetry: &Telemetry) -> Result<Client, Unusable> {
         let unusable = |fault| Unusable { receiver: Arc::clone(&receiver.name), fault };
-        let authorization = receiver.authorization.as_ref().map(|authorization| match authorization {
-            Authorization::Basic { user, password } => format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
-            Authorization::Bearer(token) => format!("Bearer {token}"),
+        let (scheme, credentials) = receiver.authorization.as_ref().map_or(("", None), |authorization| match authorization {
+            Authorization::Basic { user, password } => ("Basic", Some(STANDARD.encode(format!("{user}:{password}")))),
+            Authorization::Bearer(token) => ("Bearer", Some(token.clone())),
         });
-        let secrets = receiver.secrets().into_iter().chain(authorization.clone()).collect();
+        let authorization = credentials.as_ref().map(|credentials| format!("{scheme} {credentials}"));
+        let secrets = receiver.secrets().into_iter().chain(credentials).collect();
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -55,7 +56,9 @@ impl Client {
             config = config.proxy(Some(proxy));
         }
         for place in places(&receiver.to) {
-            let valid = place.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+            let valid = place.parse::<Uri>().is_ok_and(|uri| {
+                uri.host().is_some_and(|host| !host.is_empty()) && matches!(uri.scheme_str(), Some("http" | "https"))
+            });
             if !valid {
                 return Err(unusable("its url is no address; write http:// or https:// and a host".to_owned()));
             }
