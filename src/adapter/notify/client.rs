@@ -103,9 +103,17 @@ impl Client {
                 self.post(&address, body, now)
             })
         };
+        let Some((first, others)) = urls.split_first() else { return Err(together(Vec::new())) };
         let told: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
-            let calls: Vec<_> = urls.iter().map(|url| scope.spawn(move || tell(url))).collect();
-            calls.into_iter().map(|call| call.join().unwrap_or_else(|_| Err(broken()))).collect()
+            let begin = |url| std::thread::Builder::new().spawn_scoped(scope, move || tell(url)).map_err(|_| url);
+            let calls: Vec<_> = others.iter().map(begin).collect();
+            let first = tell(first);
+            // Where the system has no thread to give, one after the other has to do.
+            let joined = calls.into_iter().map(|call| match call {
+                Ok(call) => call.join().unwrap_or_else(|_| Err(broken())),
+                Err(url) => tell(url),
+            });
+            std::iter::once(first).chain(joined).collect()
         });
         let taken = told.iter().any(Result::is_ok);
         let failures: Vec<Failure> = told.into_iter().filter_map(Result::err).collect();

@@ -42,7 +42,7 @@ fn alert(notice: &Notice) -> Value {
 }
 
 /// The entries that all notices have, with the same value, and that are not empty.
-fn common<'n>(notices: &'n [Notice], of: fn(&Notice) -> &BTreeMap<String, String>) -> BTreeMap<&'n str, &'n str> {
+fn common(notices: &[Notice], of: fn(&Notice) -> &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
     let Some((first, others)) = notices.split_first() else { return BTreeMap::new() };
     let shared = |name: &String, value: &String| others.iter().all(|notice| of(notice).get(name) == Some(value));
     let entries = of(first).iter().filter(|(name, value)| !value.is_empty() && shared(name, value));

@@ -82,7 +82,7 @@ pub struct Inbox {
 impl Inbox {
     /// Without TLS.
     pub fn open() -> Inbox {
-        Inbox::start("http", |stream, shared| converse(stream, shared))
+        Inbox::start("http", converse)
     }
 
     /// With TLS as `localhost`; `clients` asks every client for a certificate of the same authority.
