@@ -318,6 +318,7 @@ fn keys_that_need_a_restart_are_named() {
             ),
             vec!["revenue.currency", "revenue.time_zone", "revenue.dedup_window"],
         ),
+        (format!("{BROKERS}{base}alerts: {{receivers: [{{name: a, slack: {{url: 'https://h/x'}}}}]}}"), vec!["alerts.receivers"]),
     ] {
         assert_eq!(old.changes_needing_restart(&read(&text)), keys, "{text}");
     }

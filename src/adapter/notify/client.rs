@@ -39,11 +39,12 @@ impl Client {
     /// Certificates, an address or a proxy that cannot be used.
     pub fn new(receiver: Receiver, telemetry: &Telemetry) -> Result<Client, Unusable> {
         let unusable = |fault| Unusable { receiver: Arc::clone(&receiver.name), fault };
-        let authorization = receiver.authorization.as_ref().map(|authorization| match authorization {
-            Authorization::Basic { user, password } => format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
-            Authorization::Bearer(token) => format!("Bearer {token}"),
+        let (scheme, credentials) = receiver.authorization.as_ref().map_or(("", None), |authorization| match authorization {
+            Authorization::Basic { user, password } => ("Basic", Some(STANDARD.encode(format!("{user}:{password}")))),
+            Authorization::Bearer(token) => ("Bearer", Some(token.clone())),
         });
-        let secrets = receiver.secrets().into_iter().chain(authorization.clone()).collect();
+        let authorization = credentials.as_ref().map(|credentials| format!("{scheme} {credentials}"));
+        let secrets = receiver.secrets().into_iter().chain(credentials).collect();
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -55,7 +56,9 @@ impl Client {
             config = config.proxy(Some(proxy));
         }
         for place in places(&receiver.to) {
-            let valid = place.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+            let valid = place.parse::<Uri>().is_ok_and(|uri| {
+                uri.host().is_some_and(|host| !host.is_empty()) && matches!(uri.scheme_str(), Some("http" | "https"))
+            });
             if !valid {
                 return Err(unusable("its url is no address; write http:// or https:// and a host".to_owned()));
             }
@@ -100,9 +103,17 @@ impl Client {
                 self.post(&address, body, now)
             })
         };
+        let Some((first, others)) = urls.split_first() else { return Err(together(Vec::new())) };
         let told: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
-            let calls: Vec<_> = urls.iter().map(|url| scope.spawn(move || tell(url))).collect();
-            calls.into_iter().map(|call| call.join().unwrap_or_else(|_| Err(broken()))).collect()
+            let begin = |url| std::thread::Builder::new().spawn_scoped(scope, move || tell(url)).map_err(|_| url);
+            let calls: Vec<_> = others.iter().map(begin).collect();
+            let first = tell(first);
+            // Where the system has no thread to give, one after the other has to do.
+            let joined = calls.into_iter().map(|call| match call {
+                Ok(call) => call.join().unwrap_or_else(|_| Err(broken())),
+                Err(url) => tell(url),
+            });
+            std::iter::once(first).chain(joined).collect()
         });
         let taken = told.iter().any(Result::is_ok);
         let failures: Vec<Failure> = told.into_iter().filter_map(Result::err).collect();

@@ -62,7 +62,8 @@ pub struct Courier {
 }
 
 impl Courier {
-    /// Starts the thread. `delivered` hears of every notice that was taken; nobody has to listen.
+    /// Starts the thread. `delivered` hears of every notice that was taken, of an Alertmanager's each time it is told; nobody has to
+    /// listen, but whoever keeps the other end has to empty it.
     ///
     /// # Errors
     /// Settings that cannot be used, or no thread could be started.

@@ -97,12 +97,12 @@ impl Receiver {
         heard && (notice.status() == Status::Firing || self.send_resolved || self.to.is_level_triggered())
     }
 
-    /// Every text that must not be shown.
+    /// Every text that must not be shown, whole ones before their parts.
     pub(super) fn secrets(&self) -> Vec<String> {
         let of_place = match &self.to {
-            To::Alertmanager(_) => None,
-            To::PagerDuty { routing_key, .. } => Some(routing_key.clone()),
-            To::Slack(url) | To::Webhook(url) => Some(url.clone()),
+            To::Alertmanager(_) => Vec::new(),
+            To::PagerDuty { routing_key, .. } => vec![routing_key.clone()],
+            To::Slack(url) | To::Webhook(url) => address_and_parts(url),
         };
         let of_authorization = self.authorization.as_ref().map(|authorization| match authorization {
             Authorization::Basic { password, .. } => password.clone(),
@@ -110,6 +110,15 @@ impl Receiver {
         });
         of_place.into_iter().chain(of_authorization).chain(self.key.clone()).filter(|secret| !secret.is_empty()).collect()
     }
+}
+
+/// A secret address, and what is secret in it by itself: segments of its path and values of its query that are long enough not to be
+/// words of every other sentence.
+fn address_and_parts(url: &str) -> Vec<String> {
+    const SHORTEST: usize = 8;
+    let path = url.split_once("://").and_then(|(_, rest)| rest.find(['/', '?', '#']).map(|at| &rest[at..])).unwrap_or_default();
+    let parts = path.split(['/', '?', '&', '=', '#']).filter(|part| part.len() >= SHORTEST);
+    [url, path].into_iter().filter(|text| text.len() >= SHORTEST).chain(parts).map(str::to_owned).collect()
 }
 
 /// Why nothing can be delivered with these settings: the configuration, or a file it names, has to be changed.

@@ -70,7 +70,7 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let answer: Answer = serde_json::from_str(&body)
         .map_err(|error| anyhow!("{url} answers with something that is no list of alerts ({error})"))?;
     match args.format {
-        Format::Json => print(&format!("{}\n", plain::shown_json(body.trim_end()))),
+        Format::Json => print(&body.lines().map(|line| plain::shown_json(line) + "\n").collect::<String>()),
         Format::Table if answer.data.alerts.is_empty() => {
             say("no alert is pending or firing");
             Ok(())
