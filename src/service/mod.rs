@@ -28,6 +28,7 @@ mod readiness;
 mod restorer;
 mod rounds;
 pub mod schemas;
+pub mod searches;
 mod watch;
 pub mod worker;
 
@@ -36,6 +37,7 @@ use crate::adapter::store::Store;
 use crate::adapter::{http, kafka, registry};
 use crate::domain::facts::TopicKind;
 use crate::engine::plan::Plan;
+use crate::engine::shard::movers::{Mover, Query};
 use crate::wire::published::Published;
 use crate::wire::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -121,6 +123,11 @@ enum Control {
     Stop,
     /// A thread is gone.
     Failed(Failure),
+    /// Look for the customers that moved most; each worker answers once.
+    Search {
+        query: Query,
+        answer: Sender<Vec<Mover>>,
+    },
     Reload {
         plan: Arc<Plan>,
         segment_windows: Arc<[String]>,

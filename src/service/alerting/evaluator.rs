@@ -1,7 +1,8 @@
 //! The thread that judges: looks at what is published, takes the book a step further, and has it told.
 
 use super::book::{Book, Evaluation};
-use super::notices::{Movers, Wording};
+use super::movers::Explanations;
+use super::notices::Wording;
 use super::telling::Telling;
 use super::trends::{Trends, Vitals};
 use super::{Order, Settings};
@@ -10,11 +11,11 @@ use crate::domain::calendar::Instant;
 use crate::domain::facts::TopicKind;
 use crate::engine::judgement::Footing;
 use crate::service::board::Board;
-use crate::service::{Failure, Shared};
+use crate::service::{Control, Failure, Shared};
 use crate::wire::alerting::Standing;
 use crate::wire::published::View;
 use crate::wire::readiness::{Phase, Readiness};
-use crossbeam_channel::{Receiver, after, select};
+use crossbeam_channel::{Receiver, Sender, after, select};
 use std::sync::Arc;
 use std::time::Instant as Moment;
 
@@ -27,7 +28,7 @@ pub struct Evaluator {
     taken_up: Option<u64>,
     telling: Telling,
     trends: Trends,
-    movers: Movers,
+    movers: Explanations,
     /// Time as the evaluations go by it never goes back.
     now: Instant,
 }
@@ -35,9 +36,9 @@ pub struct Evaluator {
 impl Evaluator {
     /// # Errors
     /// A receiver cannot be used.
-    pub fn new(settings: Settings, shared: Shared) -> Result<Evaluator, Failure> {
+    pub fn new(settings: Settings, shared: Shared, control: Sender<Control>) -> Result<Evaluator, Failure> {
         let telling = telling(&settings, &shared)?;
-        let (book, trends, movers) = (Book::default(), Trends::default(), Movers::new());
+        let (book, trends, movers) = (Book::default(), Trends::default(), Explanations::new(control));
         Ok(Evaluator { settings, shared, book, taken_up: None, telling, trends, movers, now: Instant(i64::MIN) })
     }
 
@@ -95,6 +96,7 @@ impl Evaluator {
         };
         let changed = self.book.evaluate(&evaluation);
         self.remember();
+        self.movers.look(&self.book, &self.settings.rules);
         self.show(view.as_deref());
         self.tell(view.as_deref(), changed);
     }
@@ -124,7 +126,7 @@ impl Evaluator {
 
     fn wording<'a>(&'a self, view: Option<&'a View>) -> Wording<'a> {
         let currency = view.map_or("", |view| view.report.currency.as_str());
-        Wording { rules: &self.settings.rules, base: &self.settings.base, currency, movers: &self.movers }
+        Wording { rules: &self.settings.rules, base: &self.settings.base, currency, movers: self.movers.texts() }
     }
 
     fn show(&self, view: Option<&View>) {
