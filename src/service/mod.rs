@@ -220,7 +220,7 @@ impl Handle {
         let _ = self.control.send(Control::Stop);
     }
 
-    /// Replaces rules and receivers.
+    /// Replaces rules and what is expected of the service itself; receivers stay.
     pub fn reload_alerting(&self, settings: alerting::Settings) {
         // Nobody listens only when the service is ending.
         let _ = self.alerting.send(alerting::Order::Reload(Box::new(settings)));

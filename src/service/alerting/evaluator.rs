@@ -37,7 +37,9 @@ impl Evaluator {
     /// # Errors
     /// A receiver cannot be used.
     pub fn new(settings: Settings, shared: Shared, control: Sender<Control>) -> Result<Evaluator, Failure> {
-        let telling = telling(&settings, &shared)?;
+        let clock = shared.clock;
+        let telling = Telling::hire(&settings.receivers, &shared.telemetry, move || clock.now())
+            .map_err(|unusable| Failure::Configuration(format!("alerts.receivers: {unusable}")))?;
         let (book, trends, movers) = (Book::default(), Trends::default(), Explanations::new(control));
         Ok(Evaluator { settings, shared, book, taken_up: None, telling, trends, movers, now: Instant(i64::MIN) })
     }
@@ -66,15 +68,10 @@ impl Evaluator {
         }
     }
 
-    /// Receivers that cannot be used leave everything as it was.
+    /// Takes over everything but the receivers, which need a restart.
     fn reload(&mut self, settings: Settings) {
-        match telling(&settings, &self.shared) {
-            Ok(telling) => {
-                (self.settings, self.telling) = (settings, telling);
-                self.evaluate();
-            }
-            Err(failure) => tracing::error!(error = %failure, "the receivers of alerts were not replaced"),
-        }
+        self.settings = settings;
+        self.evaluate();
     }
 
     fn evaluate(&mut self) {
@@ -167,12 +164,6 @@ impl Evaluator {
         };
         self.trends.sample(self.now, rejected, vitals)
     }
-}
-
-fn telling(settings: &Settings, shared: &Shared) -> Result<Telling, Failure> {
-    let clock = shared.clock;
-    let hired = Telling::hire(&settings.receivers, &shared.telemetry, move || clock.now());
-    hired.map_err(|unusable| Failure::Configuration(format!("alerts.receivers: {unusable}")))
 }
 
 /// How far what is published can be relied on.
