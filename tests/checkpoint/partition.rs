@@ -180,7 +180,7 @@ impl Owner {
             }
         }
         let draft = self.draft(head);
-        self.last = Some(persist(&dead, || writing.finish(&draft))?);
+        self.last = Some(persist(&dead, || writing.finish(&draft, Duration::ZERO))?);
         Ok(())
     }
 
