@@ -105,6 +105,7 @@ impl World {
             }
         }
         self.deployment = self.deployment.changed(&mut self.dice);
+        self.rewindowed = true;
         for slot in 0..2 {
             let Some(instance) = &mut self.slots[slot] else { continue };
             let restoring = !instance.starting.is_empty();

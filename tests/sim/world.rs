@@ -52,6 +52,8 @@ pub struct World {
     pub damaged: bool,
     /// Somebody asked for the state to be made anew, or changed the zone.
     pub remade: bool,
+    /// Somebody changed the windows: usage days may be missing that are no longer kept.
+    pub rewindowed: bool,
     pub registry_trouble: Option<Kind>,
     pub late_known: bool,
     pub letters_wait: bool,
@@ -120,6 +122,7 @@ impl World {
             rebuild: false,
             damaged: false,
             remade: false,
+            rewindowed: false,
             registry_trouble: None,
             late_known: true,
             letters_wait: false,
@@ -217,7 +220,7 @@ impl World {
                 instance.clean((choice % self.owner.len() as u64) as i32);
                 Ok(())
             }
-            97..98 if choice % 16 == 0 => instance.judge(&mut self.images),
+            97..98 if choice.is_multiple_of(16) => instance.judge(&mut self.images),
             _ => instance.check(&mut self.images),
         };
         self.slots[slot] = Some(instance);
@@ -350,7 +353,7 @@ impl World {
             return Err(format!("an image cannot be used that nobody damaged: {:?}", why.collect::<Vec<_>>()));
         }
         let anew = instance.telemetry.rebuilds.get() > rebuilds;
-        if anew && days_missing {
+        if anew && days_missing && self.rewindowed {
             self.counts.hit(Kind::DaysMissing);
         } else if anew && !self.damaged && !self.remade {
             return Err("a state was made anew for no reason".to_owned());
