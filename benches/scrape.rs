@@ -34,7 +34,7 @@ fn window(index: usize) -> WindowReport {
         window: format!("trailing_{}d", 30 + index),
         opening_edge: Instant(1_781_049_600_000),
         closing_edge: Instant(1_789_027_200_000),
-        has_comparison: true,
+        comparison_opening: Some(Instant(1_773_273_600_000)),
         total: sums(100),
         dimensions: ["cohort", "plan", "vertical"].map(dimension).into(),
     }

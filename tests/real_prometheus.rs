@@ -24,7 +24,7 @@ fn view() -> View {
         window: "trailing_90d".to_owned(),
         opening_edge: Instant(1_781_049_600_000),
         closing_edge: Instant(1_789_027_200_000),
-        has_comparison: true,
+        comparison_opening: Some(Instant(1_773_273_600_000)),
         total: sums,
         dimensions: vec![DimensionReport { dimension: "vertical".to_owned(), segments: vec![segment], folded: 0 }],
     };

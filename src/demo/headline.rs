@@ -77,7 +77,7 @@ mod tests {
             window: name.to_owned(),
             opening_edge: Instant(0),
             closing_edge: Instant(1),
-            has_comparison: false,
+            comparison_opening: None,
             total: Sums { money, customers: Customers::default() },
             dimensions: Vec::new(),
         };

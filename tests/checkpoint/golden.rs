@@ -48,6 +48,7 @@ fn each_version_is_read_as_recorded() {
         let mut expected = manifest(found.pieces.clone());
         if version == 1 {
             expected.head.passed = expected.taken_at;
+            expected.alerts.clear();
         }
         assert_eq!(found, expected);
         assert_eq!(found.file_name(), name);

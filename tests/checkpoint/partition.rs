@@ -213,6 +213,7 @@ impl Owner {
             head,
             pieces: Vec::new(),
             base_pieces: 0,
+            alerts: Vec::new(),
         }
     }
 

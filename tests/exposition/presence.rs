@@ -172,6 +172,10 @@ fn figures_are_the_reports() {
         ("upswell_memory_limit_bytes", &[], 3_221_225_472.0),
         ("upswell_memory_full", &[], 0.0),
         ("upswell_rollover_duration_seconds", &[], 0.0015),
+        ("upswell_notifications_total", &["oncall"], 3.0),
+        ("upswell_notifications_failed_total", &["oncall"], 2.0),
+        ("upswell_notifications_dropped_total", &["oncall"], 1.0),
+        ("upswell_notifications_dropped_total", &["chat"], 0.0),
         ("upswell_live_partitions", &[], 3.0),
         ("upswell_ready", &[], 1.0),
     ] {

@@ -22,12 +22,13 @@
 //!     back: that instant is taken for it
 //! - varint: how many of the pieces are the base's
 //! - list of pieces; each: text: name; varint: length; u128: checksum
+//! - list of alerts ([`super::alert`]); from version 2 on
 
 use super::bytes::{Cursor, narrow, put_currency, put_instant, put_list, put_option, put_text, put_varint, put_wide, put_zigzag};
 use super::damage::Damage;
 use super::envelope::{self, Kind};
 use super::name::parse_piece_name;
-use super::{Manifest, PieceRef, Position, TOPICS, identity};
+use super::{Manifest, PieceRef, Position, TOPICS, alert, identity};
 use crate::domain::calendar::{Day, Instant};
 use crate::engine::image::{Ahead, Head};
 
@@ -51,6 +52,7 @@ pub fn encode(manifest: &Manifest) -> Vec<u8> {
         put_varint(out, piece.length);
         out.extend(piece.checksum.to_le_bytes());
     });
+    put_list(out, &manifest.alerts, alert::put);
     envelope::seal(&mut file);
     file
 }
@@ -114,7 +116,8 @@ fn manifest(bytes: &mut Cursor, version: u16) -> Result<Manifest, Damage> {
     let head = head(bytes, (version == 1).then_some(taken_at))?;
     let base_pieces = bytes.u32_varint()?;
     let pieces = bytes.list(18, piece)?;
-    Ok(Manifest { identity, generation, writer, sequence, taken_at, positions, placement, head, pieces, base_pieces })
+    let alerts = if version == 1 { Vec::new() } else { bytes.list(alert::LEAST_BYTES, alert::get)? };
+    Ok(Manifest { identity, generation, writer, sequence, taken_at, positions, placement, head, pieces, base_pieces, alerts })
 }
 
 fn position(bytes: &mut Cursor) -> Result<Position, Damage> {

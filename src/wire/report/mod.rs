@@ -73,7 +73,7 @@ pub(crate) mod tests {
             window: "last_month".into(),
             opening_edge: Instant(1_785_542_400_000),
             closing_edge: Instant(1_788_220_800_000),
-            has_comparison: true,
+            comparison_opening: Some(Instant(1_782_864_000_000)),
             total: sums,
             dimensions: vec![DimensionReport { dimension: "vertical".into(), segments: vec![segment], folded: 0 }],
         };

@@ -143,7 +143,7 @@ fn window_report(
         window: name.to_owned(),
         opening_edge: Instant(edges.opening),
         closing_edge: Instant(edges.closing),
-        has_comparison: edges.comparison.is_some(),
+        comparison_opening: edges.comparison.map(|(opening, _)| Instant(opening)),
         total,
         dimensions: setup.dimensions.iter().zip(dimensions).map(ranked).collect(),
     }

@@ -14,11 +14,11 @@ pub fn same(expected: &Report, actual: &Report) -> Result<(), String> {
     equal("number of windows", &expected.windows.len(), &actual.windows.len())?;
     for (one, other) in expected.windows.iter().zip(&actual.windows) {
         let name = &one.window;
-        equal("window", &(name, one.has_comparison), &(&other.window, other.has_comparison))?;
+        equal("window", &(name, one.comparison_opening), &(&other.window, other.comparison_opening))?;
         equal(name, &(one.opening_edge, one.closing_edge), &(other.opening_edge, other.closing_edge))?;
-        same_sums(name, &one.total, &other.total, one.has_comparison)?;
+        same_sums(name, &one.total, &other.total, one.has_comparison())?;
         equal(name, &one.dimensions.len(), &other.dimensions.len())?;
-        let has_comparison = one.has_comparison;
+        let has_comparison = one.has_comparison();
         for (one, other) in one.dimensions.iter().zip(&other.dimensions) {
             let values =
                 |segments: &[SegmentReport]| -> Vec<String> { segments.iter().map(|segment| segment.value.clone()).collect() };

@@ -181,6 +181,7 @@ mod tests {
             head,
             pieces: Vec::new(),
             base_pieces: 0,
+            alerts: Vec::new(),
         }
     }
 
