@@ -24,7 +24,7 @@ fn view() -> View {
         window: "trailing_90d".to_owned(),
         opening_edge: Instant(1_781_049_600_000),
         closing_edge: Instant(1_789_027_200_000),
-        has_comparison: true,
+        comparison_opening: Some(Instant(1_773_273_600_000)),
         total: sums,
         dimensions: vec![DimensionReport { dimension: "vertical".to_owned(), segments: vec![segment], folded: 0 }],
     };
@@ -33,7 +33,7 @@ fn view() -> View {
         currency: "USD".to_owned(),
         time_zone: "UTC".to_owned(),
         mrr: 595_000_001,
-        usage_today: 0,
+        usage_today: Some(0),
         windows: vec![window],
     };
     View { report, live_partitions: 1, owns_all: true, segment_windows: Arc::new(["trailing_90d".to_owned()]) }

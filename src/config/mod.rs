@@ -4,6 +4,7 @@
 //! at once, each with its place and a sentence that says what to do. Everything but `kafka.brokers` has a default, and a replay
 //! needs no brokers either. Secrets are held in [`Secret`], which prints as `<secret>` wherever it goes.
 
+mod alerts;
 mod clients;
 mod effective;
 mod fault;
@@ -12,13 +13,18 @@ mod parse;
 mod properties;
 mod raw;
 mod reader;
+mod receivers;
 mod restart;
 mod revenue;
+mod rules;
+mod tree;
 mod types;
 mod units;
 mod yaml;
 
+pub use alerts::{Alerts, Operational};
 pub use fault::{Fault, Faults, Place};
+pub use receivers::{Auth, Receiver, To};
 pub use types::{Checkpoint, Config, GroupProtocol, Http, Kafka, Revenue, SchemaRegistry, Secret, Topics};
 pub use units::{Memory, Millis, listen};
 
@@ -105,5 +111,7 @@ fn variables() -> (Vec<(String, String)>, Vec<Fault>) {
     (variables, faults)
 }
 
+#[cfg(test)]
+mod receivers_tests;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,7 @@ use super::raw::RawConfig;
 use super::reader::Reader;
 use super::types::{Checkpoint, Config, GroupProtocol, Http, Kafka, SchemaRegistry, Secret, Topics};
 use super::units::{Memory, Millis, listen, url};
-use super::yaml::Value;
-use super::{Purpose, revenue};
+use super::{Purpose, alerts, revenue};
 use crate::adapter::store::Location;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,11 +25,12 @@ pub fn parse(raw: &RawConfig, base: &Path, purpose: Purpose, found: Vec<Fault>) 
     };
     let http = http(&mut reader);
     let memory = reader.value("limits.memory", Memory::Share(80), Memory::parse);
+    let alerts = alerts::read(&mut reader, &revenue);
     not_yet(&mut reader);
     if !raw.readable {
         reader.faults.truncate(of_form);
     }
-    let config = Config { kafka, schema_registry, revenue, segment_windows, checkpoint, http, memory };
+    let config = Config { kafka, schema_registry, revenue, segment_windows, checkpoint, http, memory, alerts };
     Faults::or(reader.faults, config)
 }
 
@@ -212,15 +212,5 @@ fn http(reader: &mut Reader) -> Http {
 fn not_yet(reader: &mut Reader) {
     if reader.optional("http.web_config").is_some() {
         reader.fault("http.web_config", "this version does not serve TLS or passwords yet; remove it and put a proxy in front");
-    }
-    let alerts = reader.raw.get("alerts").map(|node| &node.value);
-    let empty = match alerts {
-        None | Some(Value::Null) => true,
-        Some(Value::Map(entries)) => entries.is_empty(),
-        Some(Value::List(items)) => items.is_empty(),
-        Some(Value::Text(text)) => text.is_empty(),
-    };
-    if !empty {
-        reader.fault("alerts", "this version does not send alerts yet; remove them and alert on /metrics with Prometheus rules");
     }
 }

@@ -1,5 +1,6 @@
 //! What a configuration means: typed, checked values. Built by `parse` only, so holding a [`Config`] means it is valid.
 
+use super::alerts::Alerts;
 use super::units::{Memory, Millis};
 use crate::domain::calendar::{Day, Zone};
 use crate::domain::currency::{Currency, ExchangeRates};
@@ -20,6 +21,7 @@ pub struct Config {
     pub http: Http,
     /// Greatest memory to use.
     pub memory: Memory,
+    pub alerts: Alerts,
 }
 
 /// A text that is never printed.

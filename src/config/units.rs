@@ -124,6 +124,11 @@ pub fn rate_micros(text: &str) -> Result<i64, String> {
     }
 }
 
+/// A decimal number in millionths; `None` if it is no number, or has more than six decimals.
+pub fn micros(text: &str) -> Option<i64> {
+    decimal(text)?.ok()
+}
+
 /// A decimal number in millionths; `Err` if that is not whole, clamped far above every rate; `None` if it is no number.
 fn decimal(text: &str) -> Option<Result<i64, ()>> {
     let negative = text.starts_with('-');

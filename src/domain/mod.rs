@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod account;
+pub mod alert;
 pub mod assess;
 pub mod calendar;
 pub mod currency;

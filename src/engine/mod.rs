@@ -4,6 +4,7 @@ mod accounts;
 pub mod dedup;
 mod generation;
 pub mod image;
+pub mod judgement;
 pub mod plan;
 pub mod rejected;
 pub mod report;

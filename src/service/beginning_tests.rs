@@ -134,6 +134,7 @@ impl World {
             hash_key: (1, 2),
             generations: vec![],
             ahead: vec![],
+            passed: FIRST_VIEW,
         };
         Manifest {
             identity: self.beginnings.identity(PARTITION, &self.plan),
@@ -146,6 +147,7 @@ impl World {
             head,
             pieces: vec![],
             base_pieces: 0,
+            alerts: vec![],
         }
     }
 

@@ -46,7 +46,7 @@ fn window(name: &str, has_comparison: bool) -> WindowReport {
         window: name.to_owned(),
         opening_edge: Instant(1_781_049_600_000),
         closing_edge: Instant(1_789_027_200_500),
-        has_comparison,
+        comparison_opening: has_comparison.then_some(Instant(1_773_273_600_000)),
         total: sums(9),
         dimensions: vec![
             DimensionReport { dimension: "cohort".to_owned(), segments: vec![cohort], folded: 0 },
@@ -62,7 +62,7 @@ pub fn view() -> View {
         currency: "USD".to_owned(),
         time_zone: "UTC".to_owned(),
         mrr: 90_071_992_547_409_930_001,
-        usage_today: -1,
+        usage_today: Some(-1),
         windows: vec![window("month_to_date", false), window("trailing_90d", true)],
     };
     View { report, live_partitions: 3, owns_all: true, segment_windows: Arc::new(["trailing_90d".to_owned()]) }
@@ -81,6 +81,7 @@ pub fn telemetry() -> Telemetry {
     }
     retries(&telemetry);
     checkpoints(&telemetry);
+    notifications(&telemetry);
     telemetry.topic(FactKind::Usage).duplicates.add(17);
     telemetry.topic(FactKind::Usage).rejected.add(Reason::Decode, 3);
     telemetry.dead_letters.add(Reason::Decode, 2);
@@ -107,6 +108,18 @@ fn retries(telemetry: &Telemetry) {
     topic.partitions.set(3);
     topic.assigned_partitions.set(3);
     telemetry.partitions.set_lag(TopicKind::Retries, 0, 4);
+}
+
+/// A receiver that was never called, and one of whose three calls two failed.
+fn notifications(telemetry: &Telemetry) {
+    telemetry.notifications.open("chat");
+    let oncall = telemetry.notifications.open("oncall");
+    oncall.attempts.add(3);
+    oncall.failures.add(2);
+    oncall.dropped.add(1);
+    for millis in [12, 2_000, 30_001] {
+        oncall.duration.observe(Duration::from_millis(millis));
+    }
 }
 
 /// Twelve checkpoints begun, two of them failed, three on a bound or beyond the last one.
