@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench real-parts setup clean
+.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench mutants real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -43,6 +43,11 @@ advisories: ## known vulnerabilities of the dependencies (fetches the RustSec da
 bench: ## benchmarks
 	@tests/tools/setup build
 	cargo bench $(ARGS)
+
+mutants: ## breaks money, calendar, figures and offsets in every place, one at a time, and asks the tests (over an hour; ARGS=--iterate)
+	@tests/tools/setup build
+	tests/tools/mutants core $(ARGS)
+	tests/tools/mutants offsets $(ARGS)
 
 setup: ## everything the tests need: packages and real parts
 	@tests/tools/setup test

@@ -98,11 +98,13 @@ impl Zone {
 
     /// The civil day that holds an instant: the last one whose midnight is not after it.
     pub fn day(&self, instant: Instant) -> Day {
-        let guess = instant.0.div_euclid(DAY_MILLIS) - i64::from(Zone::FIRST.0) + 2;
-        let mut index = guess.clamp(0, self.midnights.len() as i64 - 1) as usize;
+        let late = instant.0.div_euclid(DAY_MILLIS) - i64::from(Zone::FIRST.0) + 2;
+        let late = late.clamp(0, self.midnights.len() as i64 - 1) as usize;
+        let mut index = late;
         while index > 0 && self.midnights[index] > instant.0 {
             index -= 1;
         }
+        debug_assert!(late - index <= 4, "a look-up that takes longer the later it is");
         Zone::FIRST.plus(index as i32)
     }
 }
@@ -110,8 +112,8 @@ impl Zone {
 /// For each day, the first instant in milliseconds whose local date is that day or later.
 fn midnights(zone: &TimeZone, first: Day, last: Day) -> Vec<i64> {
     let seconds = |day: i32| i64::from(day) * 86_400;
-    // No offset reaches 26 hours, so here the local date is still before the first day.
-    let mut start = seconds(first.0) - 26 * 3_600;
+    // No offset reaches 26 hours, so two days before the first day its local date is not reached anywhere.
+    let mut start = seconds(first.plus(-2).0);
     let mut midnights = Vec::with_capacity((last.0 - first.0 + 1) as usize);
     let mut day = first.0;
     while day <= last.0 {
@@ -177,6 +179,25 @@ mod tests {
             ("Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-31"),
         ] {
             assert_eq!(Zone::named(zone).expect("a zone").day(instant(at)), day(date), "{at} in {zone}");
+        }
+    }
+
+    #[test]
+    fn days_that_are_not_known_are_the_first_or_the_last() {
+        for (name, first, last) in [
+            ("UTC", "1990-01-01T00:00:00Z", "2102-11-30T00:00:00Z"),
+            ("Pacific/Auckland", "1989-12-31T11:00:00Z", "2102-11-29T11:00:00Z"),
+            ("America/Los_Angeles", "1990-01-01T08:00:00Z", "2102-11-30T08:00:00Z"),
+        ] {
+            let zone = Zone::named(name).expect("a zone");
+            for (unknown, known, date, midnight) in
+                [(Day(i32::MIN / 2), Zone::FIRST, "1990-01-01", first), (Day(i32::MAX / 2), Zone::LAST, "2102-11-30", last)]
+            {
+                assert_eq!((known, zone.midnight(known)), (day(date), instant(midnight)), "{name}");
+                assert_eq!(zone.midnight(unknown), instant(midnight), "{name}");
+            }
+            assert_eq!(zone.day(Instant(i64::MIN)), Zone::FIRST, "{name}");
+            assert_eq!(zone.day(Instant(i64::MAX)), Zone::LAST, "{name}");
         }
     }
 

@@ -51,7 +51,7 @@ pub fn ratio(numerator: i128, denominator: i128) -> Option<f64> {
     if denominator == 0 {
         return None;
     }
-    let negative = (numerator < 0) != (denominator < 0);
+    let negative = numerator.is_negative() != denominator.is_negative();
     let (n, d) = (numerator.unsigned_abs(), denominator.unsigned_abs());
     if n == 0 {
         return Some(0.0);
@@ -130,6 +130,13 @@ mod tests {
             ((1 << 53) + 3, 1, Some(9_007_199_254_740_996.0)),
             // just above the half: up
             (((1i128 << 53) + 1) * 1_000_000 + 1, 1_000_000, Some(9_007_199_254_740_994.0)),
+            // a little above the half, by the quotient's last bit and a remainder: up
+            ((((1i128 << 67) + (1 << 14) + 1) * 3 + 1) / 2, 3, Some(73_786_976_294_838_222_848.0)),
+            // two numbers that are no doubles
+            ((1 << 54) + 1, (1 << 54) + 3, Some(1.0 - f64::EPSILON / 2.0)),
+            (0, -5, Some(0.0)),
+            (3, -2, Some(-1.5)),
+            (-3, -2, Some(1.5)),
             (i128::MAX, 1, Some(2f64.powi(127))),
             (1, i128::MAX, Some(2f64.powi(-127))),
         ] {

@@ -46,7 +46,7 @@ pub fn attribute(opening: &Side, closing: &Side, symbols: &Symbols) -> [Micros; 
     let change = closing.revenue() - opening.revenue();
     let mut deltas = if opening.same_states(closing) { [I256::ZERO; MOTIONS] } else { item_deltas(opening, closing, symbols) };
     deltas[Motion::Usage as usize] += I256::from(closing.run_rate - opening.run_rate);
-    if change < 0 {
+    if change.is_negative() {
         deltas = deltas.map(|delta| -delta);
     }
     allocate(change.abs(), &deltas)
@@ -120,7 +120,7 @@ struct Matching {
 }
 
 fn item_deltas(opening: &Side, closing: &Side, symbols: &Symbols) -> Deltas {
-    let mut matching = Matching { deltas: [I256::ZERO; MOTIONS], ..Matching::default() };
+    let mut matching = Matching::default();
     matching.pair_items(opening, closing);
     let replacing = matching.settle_products();
     matching.replace(replacing, symbols);
@@ -210,6 +210,11 @@ impl Matching {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn motions_have_names() {
+        assert_eq!(Motion::ALL.map(Motion::as_str), ["upsell", "cross_sell", "seats", "usage", "price"]);
+    }
 
     #[test]
     fn shares_sum_to_the_amount() {

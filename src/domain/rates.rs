@@ -184,6 +184,12 @@ mod tests {
     }
 
     #[test]
+    fn bands_have_names() {
+        let names = [Band::Strong, Band::Moderate, Band::Lagging].map(Band::as_str);
+        assert_eq!(names, ["strong", "moderate", "lagging"]);
+    }
+
+    #[test]
     fn undefined_rates_are_absent() {
         assert_eq!(Sums::default().rates(true), Rates::default());
     }

@@ -433,3 +433,7 @@ fn currency_taken_out(currency: &str) -> String {
          rate of {currency} back"
     )
 }
+
+#[cfg(test)]
+#[path = "beginning_tests.rs"]
+mod tests;

@@ -346,10 +346,52 @@ mod tests {
     }
 
     #[test]
+    fn what_is_noted_is_shown() {
+        let board = Board::new(0, 3);
+        assert_eq!((board.topics(), Board::new(0, 2).topics()), (&TopicKind::ALL[..], &[Subscriptions, Usage][..]));
+        assert_eq!((board.generation(), board.saved_at(), board.progress()), (0, None, 0));
+        assert!(!board.has_begun() && !board.is_incomplete() && !board.is_live());
+        board.begin();
+        assert!(board.has_begun() && !board.is_incomplete() && !board.is_live());
+        board.set_incomplete();
+        assert!(board.is_incomplete() && !board.is_live());
+        board.set_live();
+        assert!(board.is_live());
+        board.set_generation(7);
+        board.set_saved_at(Instant(8));
+        board.set_position(Usage, 6, 5);
+        board.set_oldest_record(Some(Instant(9)));
+        assert_eq!((board.generation(), board.saved_at(), board.oldest_record()), (7, Some(Instant(8)), Some(Instant(9))));
+        board.set_oldest_record(None);
+        assert_eq!(board.oldest_record(), None);
+        assert_eq!((board.next(Usage), board.safe(Usage), board.next(Retries)), (Some(6), Some(5), None));
+    }
+
+    #[test]
+    fn a_wait_lasts_unless_the_partition_is_given_up() {
+        let (board, pause, began) = (Board::new(0, 2), Duration::from_millis(20), std::time::Instant::now());
+        board.wait(pause);
+        assert!(began.elapsed() >= pause);
+        assert!(!board.is_given_up());
+        board.give_up();
+        assert!(board.is_given_up());
+        board.wait(Duration::from_secs(24 * 3600));
+    }
+
+    #[test]
+    fn a_stall_says_what_is_waited_for() {
+        let stalls: [fn(String) -> Stall; 5] =
+            [Stall::Registry, Stall::DeadLetters, Stall::Broker, Stall::Checkpoints, Stall::Memory];
+        stalls.iter().for_each(|stall| assert_eq!(stall("the sentence".into()).sentence(), "the sentence"));
+    }
+
+    #[test]
     fn the_first_stop_stays_and_a_stall_passes() {
         let board = Board::new(0, 2);
         board.stop(StopReason::LogTruncated, "first".into());
         board.stop(StopReason::MisplacedCustomer, "second".into());
+        assert!(!board.stop_with_all(StopReason::MisplacedCustomer, "third".into()));
+        assert!(Board::new(0, 2).stop_with_all(StopReason::MisplacedCustomer, "the only one".into()));
         assert_eq!(board.stopped(), Some(&Stopped { reason: StopReason::LogTruncated, detail: "first".into() }));
         board.set_stall(Some(Stall::Broker("away".into())));
         assert_eq!(board.stall(), Some(Stall::Broker("away".into())));

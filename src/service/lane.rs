@@ -125,3 +125,7 @@ fn unreadable(topic: TopicKind, fault: &str, ledger: &Ledger) -> Halt {
     );
     Halt::Stop(StopReason::UnreadableLog, detail)
 }
+
+#[cfg(test)]
+#[path = "lane_tests.rs"]
+mod tests;

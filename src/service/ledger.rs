@@ -299,4 +299,4 @@ pub fn apply<'a>(
 
 #[cfg(test)]
 #[path = "ledger_tests.rs"]
-mod tests;
+pub(super) mod tests;

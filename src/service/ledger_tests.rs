@@ -19,9 +19,9 @@ use std::collections::BTreeMap;
 const AT: i64 = 1_789_027_200_000;
 
 /// A ledger with everything around it in memory.
-struct World {
-    ledger: Ledger,
-    around: Surroundings,
+pub struct World {
+    pub ledger: Ledger,
+    pub around: Surroundings,
     postbag: Postbag,
     questions: Questions,
 }
@@ -34,7 +34,7 @@ fn plan(currencies: &[&str]) -> Arc<Plan> {
     Arc::new(Plan { zone, rates, windows: vec![], dimensions: vec![], max_values: 100 })
 }
 
-fn world() -> World {
+pub fn world() -> World {
     let telemetry = Arc::new(Telemetry::new("s", "u", "r"));
     let (letters, postbag) = Letters::unattended(|_| {});
     let settings = Settings { url: Some("http://registry".to_owned()), ..Settings::default() };
@@ -58,7 +58,7 @@ fn world() -> World {
 }
 
 /// A usage event of 5 units.
-fn usage(event: &str, currency: &str) -> Vec<u8> {
+pub fn usage(event: &str, currency: &str) -> Vec<u8> {
     let mut value = Vec::new();
     encode::confluent_header(2, &mut value);
     let raw = RawUsage {
@@ -73,7 +73,7 @@ fn usage(event: &str, currency: &str) -> Vec<u8> {
     value
 }
 
-fn message(offset: i64, value: &[u8], origin: Option<&str>) -> OwnedMessage {
+pub fn message(offset: i64, value: &[u8], origin: Option<&str>) -> OwnedMessage {
     let add = |headers: OwnedHeaders, value: &str| headers.insert(Header { key: ORIGIN_HEADER, value: Some(value) });
     let headers = origin.map(|origin| add(OwnedHeaders::new(), origin));
     OwnedMessage::new(Some(value.to_vec()), Some(b"c".to_vec()), String::new(), Timestamp::CreateTime(AT), 3, offset, headers)
@@ -84,14 +84,18 @@ impl World {
     fn take(&mut self, topic: TopicKind, message: &OwnedMessage, end: Option<i64>) -> Result<(), Halt> {
         loop {
             let taken = self.ledger.take(topic, message.record(), |_| end, &mut self.around);
-            match (&taken, self.questions.next()) {
-                (Err(Halt::Stall(Stall::Registry(_))), Ok(id)) => {
-                    let schema = if id == 2 { USAGE_SCHEMA } else { SUBSCRIPTION_SCHEMA };
-                    self.questions.answer(id, 200, serde_json::json!({ "schema": schema }).to_string().as_bytes());
-                }
-                _ => return taken,
+            if !matches!(taken, Err(Halt::Stall(Stall::Registry(_)))) || !self.answer() {
+                return taken;
             }
         }
+    }
+
+    /// Answers a question of the registry, if there is one.
+    pub fn answer(&mut self) -> bool {
+        let Ok(id) = self.questions.next() else { return false };
+        let schema = if id == 2 { USAGE_SCHEMA } else { SUBSCRIPTION_SCHEMA };
+        self.questions.answer(id, 200, serde_json::json!({ "schema": schema }).to_string().as_bytes());
+        true
     }
 
     fn take_well(&mut self, topic: TopicKind, message: &OwnedMessage) {
@@ -149,6 +153,8 @@ fn a_retry_waits_until_its_origin_was_passed() {
     assert!(matches!(world.take(Retries, &retry, None), Err(Halt::Wait)));
     assert!(matches!(world.take(Retries, &retry, Some(9)), Err(Halt::Wait)), "the log holds it");
     assert_eq!(world.ledger.next(Retries), 0);
+    world.ledger.pass(Usage, 4);
+    assert!(matches!(world.take(Retries, &retry, Some(5)), Err(Halt::Wait)), "the log was not read to its end");
     world.ledger.pass(Usage, 9);
     world.take_well(Retries, &retry);
     assert_eq!((world.retries(), world.ledger.next(Retries)), ([0, 0, 0, 1, 0], 1));

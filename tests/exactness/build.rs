@@ -46,6 +46,10 @@ impl Item {
         Item { plan_id: Some(plan.to_owned()), ..self }
     }
 
+    pub fn product(self, product: &str) -> Item {
+        Item { product_id: Some(product.to_owned()), ..self }
+    }
+
     pub fn every(self, count: i64, interval: Interval) -> Item {
         Item { interval: Some(interval), interval_count: Some(count), ..self }
     }

@@ -188,7 +188,8 @@ pub fn follow(history: &History) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs a property over random values. `UPSWELL_SEED` repeats a run, `PROPTEST_CASES` raises the number of cases.
+/// Runs a property over random values. `UPSWELL_SEED` repeats a run, `PROPTEST_CASES` raises the number of cases, and
+/// `PROPTEST_MAX_SHRINK_ITERS=0` does without the smallest failing value.
 pub fn property<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), String>)
 where
     S::Value: std::fmt::Debug,
@@ -196,8 +197,8 @@ where
     let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = variable("UPSWELL_SEED").unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond() as u64);
     let cases = variable("PROPTEST_CASES").map_or(cases, |more| cases.max(more as u32));
-    let config =
-        Config { cases, failure_persistence: None, max_shrink_iters: 3000, max_shrink_time: 60_000, ..Config::default() };
+    let max_shrink_iters = variable("PROPTEST_MAX_SHRINK_ITERS").map_or(3000, |most| most as u32);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters, max_shrink_time: 60_000, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));

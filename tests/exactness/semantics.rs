@@ -13,6 +13,7 @@ const BEFORE: &str = "2025-11-05T00:00:00Z";
 const INSIDE: &str = "2026-02-10T00:00:00Z";
 
 const UPSELL: usize = 0;
+const CROSS_SELL: usize = 1;
 const SEATS: usize = 2;
 
 fn last_quarter(events: &[Event]) -> Sums {
@@ -113,6 +114,36 @@ fn example_8_seats_on_a_higher_plan_with_a_discount() {
     let sums = last_quarter(&events);
     assert_eq!(money_of(&sums), [200, 0, 0, 124, 0, 0, 324].map(units));
     assert_eq!((sums.money.expansion[UPSELL], sums.money.expansion[SEATS]), (units(84), units(40)));
+}
+
+#[test]
+fn items_come_and_go_and_replace_one_another() {
+    let more = || item("more", 1, 50).product("base");
+    for (before, after, expansion, contraction) in [
+        (vec![], vec![more()], vec![(SEATS, 50)], vec![]),
+        (vec![more()], vec![], vec![], vec![(SEATS, 50)]),
+        (vec![], vec![item("a", 1, 30)], vec![(CROSS_SELL, 30)], vec![]),
+        (vec![item("a", 1, 30)], vec![], vec![], vec![(CROSS_SELL, 30)]),
+        (vec![item("a", 1, 30)], vec![item("b", 1, 70)], vec![(UPSELL, 40)], vec![]),
+        (vec![item("a", 1, 70)], vec![item("b", 1, 30)], vec![], vec![(UPSELL, 40)]),
+        // The largest replace the largest: 50 by 80, 30 by 20; 5 replace nothing.
+        (
+            vec![item("a", 1, 30), item("b", 1, 50)],
+            vec![item("c", 1, 20), item("d", 1, 5), item("e", 1, 80)],
+            vec![(UPSELL, 20), (CROSS_SELL, 5)],
+            vec![],
+        ),
+    ] {
+        let events =
+            [(BEFORE, before), (INSIDE, after)].map(|(at, items)| active("A", at, [vec![item("base", 1, 100)], items].concat()));
+        let by_motion = |shares: &[(usize, i64)]| {
+            let mut motions = [0; 5];
+            shares.iter().for_each(|(motion, amount)| motions[*motion] = units(*amount));
+            motions
+        };
+        let money = last_quarter(&events).money;
+        assert_eq!((money.expansion, money.contraction), (by_motion(&expansion), by_motion(&contraction)), "{events:?}");
+    }
 }
 
 #[test]

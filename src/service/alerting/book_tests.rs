@@ -1,3 +1,5 @@
+//! Whole courses of evaluations: what fires, what is held, what an image brings back.
+
 use super::*;
 use crate::domain::alert::{Guards, Metric, Scope, Severity, Side, Test};
 use crate::domain::rates::Sums;

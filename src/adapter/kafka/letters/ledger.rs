@@ -168,6 +168,11 @@ mod tests {
         assert_eq!(ledger.lowest("t", 0), Some(8));
         ledger.delivered("t", 0, 8, 1, Instant::now());
         assert_eq!((ledger.lowest("t", 0), ledger.outstanding()), (None, 0));
+
+        assert!(admit(&mut ledger, 0, 9, 1) && admit(&mut ledger, 0, 9, 1));
+        ledger.refused("t", 0, 9, 1);
+        ledger.refused("t", 0, 9, 1);
+        assert_eq!(ledger.lowest("t", 0), Some(9), "both letters of one record");
     }
 
     #[test]
