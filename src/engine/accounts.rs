@@ -7,6 +7,7 @@ use crate::domain::account::Account;
 use dashmap::{DashMap, RwLock};
 use hashbrown::HashTable;
 use hashbrown::hash_table;
+use siphasher::sip::SipHasher13;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -38,18 +39,31 @@ pub struct Place {
     pub hash: u64,
 }
 
+/// Keys the hashes of customer ids, which come from outside, so that nobody can choose ids that meet. An image goes through the
+/// accounts in the order of their hashes: a shard restored under the same key builds one part after the other.
+#[derive(Clone, Copy, Debug)]
+struct Keyed(u64, u64);
+
+impl BuildHasher for Keyed {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.0, self.1)
+    }
+}
+
 /// Accounts by customer id.
 #[derive(Debug)]
 pub struct Accounts {
-    map: DashMap<Box<str>, Entry>,
+    map: DashMap<Box<str>, Entry, Keyed>,
     /// Asking the map would take the lock of every part.
     len: AtomicUsize,
 }
 
 impl Accounts {
-    /// `parts` is a power of two, at least 2.
-    pub fn new(parts: usize) -> Accounts {
-        Accounts { map: DashMap::with_shard_amount(parts), len: AtomicUsize::new(0) }
+    /// `parts` is a power of two, at least 2; `key` is random, and that of the images.
+    pub fn new(parts: usize, key: (u64, u64)) -> Accounts {
+        Accounts { map: DashMap::with_hasher_and_shard_amount(Keyed(key.0, key.1), parts), len: AtomicUsize::new(0) }
     }
 
     pub fn len(&self) -> usize {
@@ -108,8 +122,18 @@ impl Accounts {
         }
     }
 
-    /// Puts an account that an image held into its part; the one it replaces, if there is one.
-    pub fn restore(&self, part: &mut Part, place: Place, customer_id: Box<str>, account: Account) -> Option<Account> {
+    /// Puts an account that an image held into its part; the one it replaces, if there is one. A part's first account makes room for
+    /// `expected`: growing bit by bit would read every customer id again, from wherever it lies, at each doubling.
+    pub fn restore(
+        &self,
+        part: &mut Part,
+        place: Place,
+        (customer_id, account): (Box<str>, Account),
+        expected: usize,
+    ) -> Option<Account> {
+        if part.capacity() == 0 {
+            *part = Part::with_capacity(expected);
+        }
         let (entry, new) = self.entry(part, place, &customer_id);
         let replaced = std::mem::replace(entry, Entry { account, changed: Entry::RESTORED, saved: 0 });
         (!new).then_some(replaced.account)

@@ -110,7 +110,7 @@ impl Directory {
 }
 
 impl Shard {
-    /// An empty shard. `hash_key` keys the memory of usage ids.
+    /// An empty shard. `hash_key` keys the hashes of customer and usage ids.
     pub fn new(plan: Arc<Plan>, memory: Memory, hash_key: (u64, u64)) -> Shard {
         let mut symbols = Symbols::default();
         let dimensions = plan.dimensions.iter().map(|name| Dimension::named(name, &mut symbols)).collect();
@@ -118,7 +118,7 @@ impl Shard {
             plan,
             dimensions,
             symbols,
-            accounts: Arc::new(Accounts::new(PARTS)),
+            accounts: Arc::new(Accounts::new(PARTS, hash_key)),
             changes: Changes::new(),
             held_bytes: 0,
             dedup: Dedup::new(memory, hash_key),
