@@ -171,7 +171,7 @@ impl Shard {
         let before = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
         self.held_bytes += account.put(fact, &mut self.symbols);
         let after = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
-        view.replace(place.part, &before, &after);
+        view.replace(place, &before, &after);
         if fact.effective_at >= view.frame.as_of {
             view.ahead.push(Reverse((fact.effective_at, fact.customer_id.into())));
         }
@@ -214,7 +214,7 @@ impl Shard {
             let before = lens.assess(account, spans);
             self.held_bytes += put(account);
             let after = lens.assess(account, spans);
-            view.replace(place.part, &before, &after);
+            view.replace(place, &before, &after);
         }
         UsageVerdict::Applied(Applied { new_customer })
     }
