@@ -1,211 +1,148 @@
-//! What images cost a shard that works: how long freezing and a step of capturing hold it up, what a delta is against a base, and
-//! how fast a shard is restored.
+//! What checkpoints cost: how long a shard that works is held up by freezing, by a step of capturing and by a step of auditing; what
+//! a delta is against a base; and how fast a shard is restored from a directory.
 //!
-//! Run with `cargo bench --bench checkpoint`; `ACCOUNTS=10000000` changes the number of accounts from a million. Each account has
-//! one subscription and three usage days.
+//! Run with `cargo bench --bench checkpoint`; `ACCOUNTS=10000000` changes the number of accounts from a million. Each measurement has
+//! a process of its own, so what one leaves behind in memory is not in the way of the next.
 
-use std::sync::Arc;
+mod history;
+mod restore;
+
+use history::{AS_OF, DAY, usage};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant as Moment};
-use upswell::domain::calendar::{Instant, Zone};
-use upswell::domain::currency::{Currency, ExchangeRates};
-use upswell::domain::facts::{ItemFact, Status, SubscriptionFact, UsageFact};
-use upswell::domain::window::Window;
-use upswell::engine::dedup::Memory;
-use upswell::engine::image::{Chunk, Head, Scope, Step};
-use upswell::engine::plan::Plan;
-use upswell::engine::restoring::Restoring;
+use upswell::engine::image::{Chunk, Scope, Step};
 use upswell::engine::shard::{AuditStep, Shard};
-use upswell::wire::checkpoint::account::{decode, encode};
-use upswell::wire::checkpoint::bytes::Cursor;
+use upswell::wire::checkpoint::account::encode;
 
-const DAY: i64 = 86_400_000;
-/// The view's instant: ten in the morning of a day in the middle of a month.
-const AS_OF: i64 = 20_345 * DAY + 10 * 3_600_000;
-const WINDOWS: [&str; 7] =
-    ["month_to_date", "last_month", "quarter_to_date", "last_quarter", "trailing_30d", "trailing_90d", "trailing_365d"];
-const USAGE_DAYS: i64 = 3;
-/// Accounts or ids a step of capturing looks at.
-const BUDGET: usize = 1_024;
-const MEMORY: Memory = Memory::Window { millis: DAY };
-
-fn usd() -> Currency {
-    Currency::parse("USD").expect("a code")
-}
-
-fn plan() -> Arc<Plan> {
-    Arc::new(Plan {
-        zone: Zone::named("UTC").expect("a zone"),
-        rates: ExchangeRates::new(usd(), vec![]),
-        windows: WINDOWS.iter().map(|name| Window::parse(name).expect("a window")).collect(),
-        dimensions: ["cohort", "plan", "vertical"].map(String::from).to_vec(),
-        max_values: 100,
-    })
-}
-
-fn state(shard: &mut Shard, customer: usize, at: i64, seats: i64, event: usize) {
-    let (customer_id, subscription_id, event_id) =
-        (format!("cus_{customer:08}"), format!("sub_{customer:08}"), format!("evt_{event:016x}"));
-    let item = ItemFact { item_id: "it_base", product_id: "platform", plan_id: "team", quantity: seats, mrr: seats * 49_000_000 };
-    shard.apply_subscription(&SubscriptionFact {
-        event_id: &event_id,
-        customer_id: &customer_id,
-        subscription_id: &subscription_id,
-        effective_at: Instant(at),
-        version: 0,
-        status: Status::Active,
-        currency: Some(usd()),
-        items: vec![item],
-        attributes: vec![("vertical", ["fintech", "health", "retail", "media"][customer % 4])],
-    });
-}
-
-fn usage(shard: &mut Shard, customer: usize, at: i64, event: usize) {
-    let (customer_id, event_id) = (format!("cus_{customer:08}"), format!("use_{event:016x}"));
-    let fact =
-        UsageFact { event_id: &event_id, customer_id: &customer_id, used_at: Instant(at), amount: 1_234_567, currency: usd() };
-    shard.apply_usage(&fact, Some(Instant(AS_OF)));
-}
-
-fn shard(accounts: usize) -> Shard {
-    let mut shard = Shard::new(plan(), MEMORY, (1, 2));
-    for customer in 0..accounts {
-        state(&mut shard, customer, AS_OF - (200 + customer as i64 % 200) * DAY, 1 + customer as i64 % 40, customer);
-        for day in 0..USAGE_DAYS {
-            usage(&mut shard, customer, AS_OF - (90 - day) * DAY, (customer << 8) + day as usize);
-        }
-    }
-    shard
-}
+/// Accounts or ids a step of capturing looks at, as in the service.
+const STEP: usize = 500;
+/// Accounts a step of auditing looks at, as in the service.
+const AUDIT_ACCOUNTS: usize = 100;
+/// Usage days of each account of the shard whose pauses are measured.
+const USAGE_DAYS: usize = 3;
 
 /// An image, and what taking it cost.
+#[derive(Default)]
 struct Taken {
-    head: Head,
-    chunks: Vec<Chunk>,
+    accounts: u64,
+    bytes: usize,
     freeze: Duration,
     longest: Duration,
+    /// Steps, and those over 1 ms and 10 ms: a machine that does something else shows in a few of them.
+    steps: [usize; 3],
     all: Duration,
 }
 
 /// Takes an image while `changes` of usage arrive after every step.
 fn take(shard: &mut Shard, scope: Scope, changes: usize, accounts: usize) -> Taken {
     let began = Moment::now();
-    let head = shard.freeze(scope, encode).expect("an image can be taken");
-    let freeze = began.elapsed();
-    let (mut longest, mut all, mut chunks, mut event) = (Duration::ZERO, Duration::ZERO, Vec::new(), 1 << 60);
+    shard.freeze(scope, encode).expect("an image can be taken");
+    let mut taken = Taken { freeze: began.elapsed(), ..Taken::default() };
+    let mut event = 1 << 60;
     loop {
         let began = Moment::now();
-        let step = shard.capture(BUDGET);
+        let step = shard.capture(STEP);
         let took = began.elapsed();
-        (longest, all) = (longest.max(took), all + took);
+        taken.time(took);
         match step {
-            Step::Chunk(chunk) => chunks.push(chunk),
+            Step::Chunk(chunk) => taken.count(&chunk),
             Step::Working => {}
-            Step::Done => return Taken { head, chunks, freeze, longest, all },
+            Step::Done => return taken,
         }
         for _ in 0..changes {
             event += 7919;
-            usage(shard, event % accounts, AS_OF - DAY, event);
+            usage(shard, event % accounts, AS_OF.0 - DAY, event);
         }
     }
 }
 
 impl Taken {
-    fn bytes(&self) -> usize {
-        let bytes = |chunk: &Chunk| match chunk {
+    fn time(&mut self, took: Duration) {
+        (self.longest, self.all) = (self.longest.max(took), self.all + took);
+        for (steps, over) in self.steps.iter_mut().zip([0, 1, 10]) {
+            *steps += usize::from(took >= Duration::from_millis(over));
+        }
+    }
+
+    fn count(&mut self, chunk: &Chunk) {
+        self.bytes += match chunk {
             Chunk::Texts { texts, .. } => texts.iter().map(|text| text.len()).sum(),
             Chunk::Ids { ids, .. } => size_of_val(ids.as_slice()),
             Chunk::Accounts { bytes, .. } => bytes.len(),
         };
-        self.chunks.iter().map(bytes).sum()
+        self.accounts += if let Chunk::Accounts { count, .. } = chunk { u64::from(*count) } else { 0 };
     }
 
     fn print(&self, name: &str) {
-        let accounts: u64 =
-            self.chunks.iter().map(|chunk| if let Chunk::Accounts { count, .. } = chunk { u64::from(*count) } else { 0 }).sum();
-        println!(
-            "{name}: {accounts} accounts, {} bytes, freeze {:?}, longest step {:?}, all steps {:?}",
-            self.bytes(),
-            self.freeze,
-            self.longest,
-            self.all
-        );
+        let Taken { accounts, bytes, freeze, .. } = self;
+        println!("{name}: {accounts} accounts, {bytes} bytes, freeze {freeze:?}, {}", self.pauses());
+    }
+
+    fn pauses(&self) -> String {
+        let (Taken { longest, all, .. }, [steps, over_1, over_10]) = (self, self.steps);
+        format!("{steps} steps, longest {longest:?}, {over_1} of 1 ms or more, {over_10} of 10 ms or more, all {all:?}")
     }
 }
 
-fn restore(images: &[Taken], threads: usize) -> Shard {
-    let head = &images.last().expect("an image").head;
-    let began = Moment::now();
-    let restoring = Restoring::new(plan(), MEMORY, head);
-    for image in images {
-        std::thread::scope(|scope| {
-            for thread in 0..threads {
-                let chunks = image.chunks.iter().skip(thread).step_by(threads);
-                let restoring = &restoring;
-                scope.spawn(move || chunks.for_each(|chunk| take_up(restoring, chunk, head.texts)));
-            }
-        });
-    }
-    let taken_up = began.elapsed();
-    let mut shard = restoring.finish().expect("a whole image");
-    let finished = began.elapsed();
-    shard.observe_clock(Instant(AS_OF));
-    shard.go_live(Instant(AS_OF));
-    println!(
-        "restored with {threads} threads: {taken_up:?}, checked {:?}, live {:?}",
-        finished - taken_up,
-        began.elapsed() - finished
-    );
-    shard
-}
-
-fn take_up(restoring: &Restoring, chunk: &Chunk, texts: u32) {
-    match chunk {
-        Chunk::Texts { first, texts } => restoring.texts(*first, texts.clone()),
-        Chunk::Ids { until, ids } => restoring.ids(*until, ids),
-        Chunk::Accounts { count, bytes } => {
-            let mut bytes = Cursor::new(bytes);
-            for _ in 0..*count {
-                let (customer_id, account) = decode(&mut bytes, texts).expect("an account");
-                restoring.account(customer_id, account).expect("an account of this image");
-            }
-        }
-    }
-}
-
-fn main() {
-    let accounts = std::env::var("ACCOUNTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
-    let mut live = shard(accounts);
-    live.observe_clock(Instant(AS_OF));
-    live.go_live(Instant(AS_OF));
+fn pauses(accounts: usize) {
+    let mut live = history::shard(accounts, USAGE_DAYS);
+    live.observe_clock(AS_OF);
+    live.go_live(AS_OF);
     println!("{accounts} accounts, {} ids, {} bytes", live.dedup_entries(), live.tracked_bytes());
     let quiet = take(&mut live, Scope::Base, 0, accounts);
     quiet.print("base, nothing else happening");
-    let base = take(&mut live, Scope::Base, 100, accounts);
-    base.print("base, 100 events after each step");
+    let base = take(&mut live, Scope::Base, 20, accounts);
+    base.print("base, 20 events after each step");
     // What changed while the base was taken is a delta of its own.
-    let first = take(&mut live, Scope::Delta, 0, accounts);
-    first.print("delta of what changed meanwhile");
-    (0..1_000).for_each(|number| usage(&mut live, number * 7919 % accounts, AS_OF - DAY, (1 << 50) + number));
+    take(&mut live, Scope::Delta, 0, accounts).print("delta of what changed meanwhile");
+    for number in 0..1_000 {
+        usage(&mut live, number * 7919 % accounts, AS_OF.0 - DAY, (1 << 50) + number);
+    }
     let delta = take(&mut live, Scope::Delta, 0, accounts);
     delta.print("delta after 1000 events");
     println!(
         "base to delta: {} times the bytes, {:.0} times the work",
-        base.bytes() / delta.bytes(),
+        base.bytes / delta.bytes,
         base.all.as_secs_f64() / delta.all.as_secs_f64()
     );
-    let began = Moment::now();
-    let (mut longest, mut clean) = (Duration::ZERO, false);
+    audit(&mut live);
+}
+
+fn audit(live: &mut Shard) {
+    let (mut taken, mut clean) = (Taken::default(), false);
     while !clean {
         let began = Moment::now();
-        let step = live.audit_step(1);
-        longest = longest.max(began.elapsed());
+        let step = live.audit_step(1, AUDIT_ACCOUNTS);
+        taken.time(began.elapsed());
         assert!(!matches!(step, AuditStep::Violated(_)), "{step:?}");
         clean = step == AuditStep::Clean;
     }
-    println!("audit, a part of the map a step: longest {longest:?}, all {:?}", began.elapsed());
-    let images = [base, first, delta];
-    for threads in [1, 2] {
-        let restored = restore(&images, threads);
-        assert_eq!(restored.totals(), live.totals());
+    println!("audit: {}", taken.pauses());
+}
+
+/// Runs one measurement in a process of its own.
+fn apart(measurement: &str) {
+    let status = Command::new(std::env::current_exe().expect("a path")).args(measurement.split(' ')).status().expect("started");
+    assert!(status.success(), "{measurement}: {status}");
+}
+
+fn main() {
+    let accounts = std::env::var("ACCOUNTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |index: usize| arguments[index].parse().expect("a number");
+    match arguments.first().map(String::as_str) {
+        Some("write") => restore::write(Path::new(&arguments[1]), accounts, number(2)),
+        Some("restore") => restore::restore(Path::new(&arguments[1]), number(2), number(3)),
+        Some("pauses") => pauses(accounts),
+        _ => {
+            for usage_days in [0, USAGE_DAYS] {
+                let directory = tempfile::tempdir().expect("a directory");
+                let path = directory.path().display();
+                apart(&format!("write {path} {usage_days}"));
+                [1, 2].iter().for_each(|threads| apart(&format!("restore {path} {usage_days} {threads}")));
+            }
+            apart("pauses");
+        }
     }
 }
