@@ -8,6 +8,7 @@ mod history;
 mod restore;
 
 use history::{AS_OF, DAY, usage};
+use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant as Moment};
@@ -29,6 +30,8 @@ struct Taken {
     bytes: usize,
     freeze: Duration,
     longest: Duration,
+    /// The longest by the processor time of its thread, which what else the machine does leaves alone.
+    busiest: Duration,
     /// Steps, and those over 1 ms and 10 ms: a machine that does something else shows in a few of them.
     steps: [usize; 3],
     all: Duration,
@@ -41,10 +44,9 @@ fn take(shard: &mut Shard, scope: Scope, changes: usize, accounts: usize) -> Tak
     let mut taken = Taken { freeze: began.elapsed(), ..Taken::default() };
     let mut event = 1 << 60;
     loop {
-        let began = Moment::now();
+        let (began, busy) = (Moment::now(), busy_time());
         let step = shard.capture(STEP);
-        let took = began.elapsed();
-        taken.time(took);
+        taken.time(began.elapsed(), busy_time() - busy);
         match step {
             Step::Chunk(chunk) => taken.count(&chunk),
             Step::Working => {}
@@ -58,8 +60,8 @@ fn take(shard: &mut Shard, scope: Scope, changes: usize, accounts: usize) -> Tak
 }
 
 impl Taken {
-    fn time(&mut self, took: Duration) {
-        (self.longest, self.all) = (self.longest.max(took), self.all + took);
+    fn time(&mut self, took: Duration, busy: Duration) {
+        (self.longest, self.busiest, self.all) = (self.longest.max(took), self.busiest.max(busy), self.all + took);
         for (steps, over) in self.steps.iter_mut().zip([0, 1, 10]) {
             *steps += usize::from(took >= Duration::from_millis(over));
         }
@@ -80,8 +82,10 @@ impl Taken {
     }
 
     fn pauses(&self) -> String {
-        let (Taken { longest, all, .. }, [steps, over_1, over_10]) = (self, self.steps);
-        format!("{steps} steps, longest {longest:?}, {over_1} of 1 ms or more, {over_10} of 10 ms or more, all {all:?}")
+        let (Taken { longest, busiest, all, .. }, [steps, over_1, over_10]) = (self, self.steps);
+        format!(
+            "{steps} steps, longest {longest:?} ({busiest:?} of processor time), {over_1} of 1 ms or more, {over_10} of 10 ms or more, all {all:?}"
+        )
     }
 }
 
@@ -112,13 +116,19 @@ fn pauses(accounts: usize) {
 fn audit(live: &mut Shard) {
     let (mut taken, mut clean) = (Taken::default(), false);
     while !clean {
-        let began = Moment::now();
+        let (began, busy) = (Moment::now(), busy_time());
         let step = live.audit_step(1, AUDIT_ACCOUNTS);
-        taken.time(began.elapsed());
+        taken.time(began.elapsed(), busy_time() - busy);
         assert!(!matches!(step, AuditStep::Violated(_)), "{step:?}");
         clean = step == AuditStep::Clean;
     }
     println!("audit: {}", taken.pauses());
+}
+
+/// Processor time of this thread so far.
+fn busy_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
 /// Runs one measurement in a process of its own.
