@@ -164,6 +164,7 @@ impl Dedup {
 
 #[cfg(test)]
 mod tests {
+    use super::super::generation::Refilling;
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -292,22 +293,21 @@ mod tests {
             let Some((record_time, counts)) = &self.head else {
                 return Ok(None);
             };
-            let mut generations: Vec<Generation> = counts.iter().map(|(until, _)| Generation::new(*until)).collect();
+            let refilling: Vec<Refilling> = counts.iter().map(|(until, count)| Refilling::new(*until, *count)).collect();
+            let mut handed_out = vec![0; counts.len()];
             for (until, ids) in self.chunks.iter().rev() {
-                if let Some(generation) = generations.iter_mut().find(|generation| generation.until() == *until) {
-                    ids.iter().for_each(|id| prop_assert_once(generation.insert(*id)));
+                if let Some(number) = refilling.iter().position(|generation| generation.until() == *until) {
+                    refilling[number].insert(ids);
+                    handed_out[number] += ids.len();
                 }
             }
-            for (generation, (_, count)) in generations.iter_mut().zip(counts) {
+            let generations: Vec<Generation> = refilling.into_iter().map(Refilling::finish).collect();
+            for ((generation, (_, count)), handed_out) in generations.iter().zip(counts).zip(handed_out) {
                 prop_assert_eq!(generation.len() as u64, *count);
-                generation.settle();
+                prop_assert_eq!(generation.len(), handed_out, "an id was handed out twice");
             }
             Ok(Some(Dedup::restored(memory, (1, 2), *record_time, generations)))
         }
-    }
-
-    fn prop_assert_once(inserted: bool) {
-        assert!(inserted, "an id was handed out twice");
     }
 
     proptest! {

@@ -7,9 +7,12 @@ use super::image::Scope;
 use crate::domain::calendar::Instant;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use std::sync::{Mutex, PoisonError};
 
 /// Tables of a generation, by some bits of the id.
 const TABLES: usize = 256;
+/// Ids a table has room for from the start at most, however many it is said to come to.
+const MOST_EXPECTED: u64 = 1 << 20;
 /// A table of fewer ids grows to twice its length.
 const DOUBLED: usize = 256;
 
@@ -74,11 +77,6 @@ impl Generation {
         self.tables.iter().map(Table::bytes).sum()
     }
 
-    /// Takes all ids for such as are in images, which is what restoring leaves behind.
-    pub fn settle(&mut self) {
-        self.tables.iter_mut().for_each(|table| (table.saved, table.frozen) = (table.len(), table.len()));
-    }
-
     /// Fixes which ids an image holds. Returns the generation's name in it, and how many ids it has by then.
     pub fn freeze(&mut self, scope: Scope) -> (Instant, u64) {
         let all = std::mem::take(&mut self.renamed) || scope == Scope::Base;
@@ -117,6 +115,54 @@ impl Generation {
 
     pub fn into_tables(self) -> impl Iterator<Item = Table> {
         self.tables.into_iter()
+    }
+}
+
+/// A generation on its way back from images, on several threads.
+#[derive(Debug)]
+pub struct Refilling {
+    until: Instant,
+    /// Ids that a table comes to.
+    expected: usize,
+    tables: Box<[Mutex<Table>]>,
+}
+
+impl Refilling {
+    /// `ids` is how many there will be.
+    pub fn new(until: Instant, ids: u64) -> Refilling {
+        let mean = (ids / TABLES as u64).min(MOST_EXPECTED);
+        // Hardly any table differs from the mean by more than four deviations.
+        let expected = (mean + 4 * mean.isqrt()) as usize;
+        let tables = std::iter::repeat_with(Mutex::default).take(TABLES).collect();
+        Refilling { until, expected, tables }
+    }
+
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Ids of one table follow each other in images, so a table is locked for many at once.
+    pub fn insert(&self, ids: &[u128]) {
+        for ids in ids.chunk_by(|one, next| table_of(*one) == table_of(*next)) {
+            let mut table = self.tables[table_of(ids[0])].lock().unwrap_or_else(PoisonError::into_inner);
+            if table.ids.is_empty() {
+                table.ids.reserve_exact(self.expected);
+                table.places = HashTable::with_capacity(self.expected);
+            }
+            for id in ids {
+                table.insert(*id);
+            }
+        }
+    }
+
+    /// The generation, all of whose ids are in images.
+    pub fn finish(self) -> Generation {
+        let settled = |table: Mutex<Table>| {
+            let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
+            Table { saved: table.len(), frozen: table.len(), ..table }
+        };
+        let tables = self.tables.into_iter().map(settled).collect();
+        Generation { until: self.until, tables, frozen: None, renamed: false }
     }
 }
 

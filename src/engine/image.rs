@@ -31,7 +31,7 @@ pub struct Head {
     pub floor_at: Instant,
     /// The greatest record timestamp so far, not beyond the consumer's clock.
     pub record_time: Option<Instant>,
-    /// Keys the hashes of usage ids.
+    /// Keys the hashes of customer and usage ids.
     pub hash_key: (u64, u64),
     /// Generations of remembered usage ids, oldest first: the record time each ends at, and how many ids it holds.
     pub generations: Vec<(Instant, u64)>,

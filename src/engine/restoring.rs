@@ -6,7 +6,7 @@
 
 use super::accounts::{Accounts, PARTS};
 use super::dedup::{Dedup, Memory};
-use super::generation::Generation;
+use super::generation::{Generation, Refilling};
 use super::image::Head;
 use super::plan::Plan;
 use super::shard::{Restored, Shard};
@@ -48,10 +48,12 @@ pub struct Restoring {
     memory: Memory,
     head: Head,
     accounts: Accounts,
+    /// Accounts that a part comes to.
+    expected: usize,
     tallies: Vec<Mutex<Tally>>,
     /// By number of the first.
     texts: Mutex<BTreeMap<u32, Vec<Arc<str>>>>,
-    generations: Vec<Mutex<Generation>>,
+    generations: Vec<Refilling>,
 }
 
 /// What the accounts of some parts of the map come to.
@@ -66,11 +68,14 @@ impl Restoring {
     /// `memory` may be longer or shorter than the one the image was taken with.
     pub fn new(plan: Arc<Plan>, memory: Memory, head: &Head) -> Restoring {
         let parts = usize::try_from(head.accounts / PART_ACCOUNTS).unwrap_or(MOST_PARTS);
-        let accounts = Accounts::new(parts.min(MOST_PARTS).next_power_of_two().max(PARTS));
+        let accounts = Accounts::new(parts.min(MOST_PARTS).next_power_of_two().max(PARTS), head.hash_key);
         let tallies = std::iter::repeat_with(Mutex::default).take(TALLIES).collect();
-        let generations = head.generations.iter().map(|(until, _)| Mutex::new(Generation::new(*until))).collect();
+        // A lying head makes room for no more than a part should hold, and only where an account comes.
+        let mean = (head.accounts / accounts.parts() as u64).min(PART_ACCOUNTS);
+        let expected = (mean + 4 * mean.isqrt()) as usize;
+        let generations = head.generations.iter().map(|(until, ids)| Refilling::new(*until, *ids)).collect();
         let texts = Mutex::default();
-        Restoring { plan, memory, head: head.clone(), accounts, tallies, texts, generations }
+        Restoring { plan, memory, head: head.clone(), accounts, expected, tallies, texts, generations }
     }
 
     /// Takes up texts of the symbol table, `first` being the number of the first.
@@ -82,11 +87,8 @@ impl Restoring {
 
     /// Takes up ids of a generation; one that the head does not name has been forgotten since.
     pub fn ids(&self, until: Instant, ids: &[u128]) {
-        if let Some(number) = self.head.generations.iter().position(|(end, _)| *end == until) {
-            let mut generation = locked(&self.generations[number]);
-            for id in ids {
-                generation.insert(*id);
-            }
+        if let Some(generation) = self.generations.iter().find(|generation| generation.until() == until) {
+            generation.insert(ids);
         }
     }
 
@@ -101,7 +103,7 @@ impl Restoring {
         let mut part = self.accounts.part(place.part).write();
         let mut tally = locked(&self.tallies[place.part % TALLIES]);
         tally.count(&account, 1);
-        let replaced = self.accounts.restore(&mut part, place, customer_id, account);
+        let replaced = self.accounts.restore(&mut part, place, (customer_id, account), self.expected);
         replaced.iter().for_each(|replaced| tally.count(replaced, -1));
         Ok(())
     }
@@ -166,18 +168,17 @@ fn symbols(texts: BTreeMap<u32, Vec<Arc<str>>>, expected: u32) -> Result<Symbols
     Ok(symbols)
 }
 
-fn generations(found: Vec<Mutex<Generation>>, expected: &[(Instant, u64)]) -> Result<Vec<Generation>, Mismatch> {
+fn generations(found: Vec<Refilling>, expected: &[(Instant, u64)]) -> Result<Vec<Generation>, Mismatch> {
     if !expected.is_sorted_by(|(one, _), (next, _)| one < next) {
         return Err(Mismatch::Generations);
     }
     let mut generations = Vec::with_capacity(found.len());
     for (generation, (until, expected)) in found.into_iter().zip(expected) {
-        let mut generation = generation.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let generation = generation.finish();
         let found = generation.len() as u64;
         if found != *expected {
             return Err(Mismatch::Ids { until: *until, expected: *expected, found });
         }
-        generation.settle();
         generations.push(generation);
     }
     Ok(generations)

@@ -154,7 +154,7 @@ impl World {
     /// Writes an image of the partition; its name.
     fn write(&self, draft: &Manifest) -> String {
         let mut writing = self.beginnings.archive.write(&draft.identity, draft.writer, draft.sequence, None);
-        writing.finish(draft).expect("written").file_name()
+        writing.finish(draft, Duration::ZERO).expect("written").file_name()
     }
 
     /// One image, changed; what the partition begins with then.
@@ -362,7 +362,7 @@ fn an_image_with_a_currency_that_is_not_served_any_more_ends_the_process() {
             Step::Done => break,
         }
     }
-    writing.finish(&draft).expect("written");
+    writing.finish(&draft, Duration::ZERO).expect("written");
     assert_eq!(world.first(), Restored(4, [10, 20, 30]));
     world.plan = plan(&[]);
     let outcome = world.first();

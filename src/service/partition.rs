@@ -15,8 +15,10 @@ use crate::engine::shard::AuditStep;
 use crate::wire::telemetry::{StopReason, Telemetry};
 use std::sync::Arc;
 
-/// Parts of the accounts that are audited at once: a thousandth or so of all.
+/// Parts of the accounts that are audited at once: a thousandth or so of all ...
 const AUDIT_PARTS: usize = 1;
+/// ... and of a large part so many accounts, since the partition takes nothing in meanwhile.
+const AUDIT_ACCOUNTS: usize = 100;
 
 /// What a partition says at the limit of memory.
 const MEMORY_FULL: &str = "limits.memory is reached, so nothing more is taken in; give the process more memory and raise the limit, or \
@@ -131,7 +133,7 @@ impl<F: Feed> Partition<F> {
         if self.board.stopped().is_some() {
             return;
         }
-        if let AuditStep::Violated(difference) = self.ledger.shard.audit_step(AUDIT_PARTS) {
+        if let AuditStep::Violated(difference) = self.ledger.shard.audit_step(AUDIT_PARTS, AUDIT_ACCOUNTS) {
             telemetry.invariant_violations.add(1);
             self.board.stop(StopReason::InvariantViolated, violated(&difference));
         }

@@ -209,7 +209,7 @@ impl Way<'_> {
             }
             (0..beside.slices).for_each(|_| images.capture(&mut live, beside.budget));
             if beside.audit > 0 {
-                let found = live.shard.audit_step(beside.audit);
+                let found = live.shard.audit_step(beside.audit, beside.budget);
                 equal("nothing violated", &false, &matches!(found, AuditStep::Violated(_)))?;
             }
             if beside.dies {

@@ -7,6 +7,7 @@
 use super::{Shard, View};
 use crate::domain::assess::Contribution;
 use crate::domain::frame::Frame;
+use crate::engine::accounts::{Pass, Place};
 use crate::engine::plan::Plan;
 use crate::engine::totals::Totals;
 
@@ -24,17 +25,16 @@ pub enum AuditStep {
 /// An audit on its way.
 #[derive(Debug)]
 pub(super) struct Audit {
-    /// The accounts of the parts before this one have been looked at.
-    next: usize,
-    /// Their totals, for the view's present instant.
+    pass: Pass,
+    /// Totals of the accounts it has passed, for the view's present instant.
     totals: Totals,
 }
 
 impl View {
-    /// Replaces contributions of an account in a part of the map.
-    pub(super) fn replace(&mut self, part: usize, before: &[Option<Contribution>], after: &[Option<Contribution>]) {
+    /// Replaces contributions of an account.
+    pub(super) fn replace(&mut self, place: Place, before: &[Option<Contribution>], after: &[Option<Contribution>]) {
         self.totals.replace(&self.frame, before, after);
-        if let Some(audit) = self.audit.as_mut().filter(|audit| part < audit.next) {
+        if let Some(audit) = self.audit.as_mut().filter(|audit| audit.pass.has_passed(place)) {
             audit.totals.replace(&self.frame, before, after);
         }
     }
@@ -46,42 +46,43 @@ impl Shard {
         self.view.as_ref().map_or(Ok(()), |view| compare(&self.plan, &view.totals, &self.recomputed(&view.frame)))
     }
 
-    /// Looks at the accounts of so many parts of the map; a shard that is not live is clean.
-    pub fn audit_step(&mut self, parts: usize) -> AuditStep {
+    /// Looks at the accounts of so many parts of the map, but at about `most` accounts at once; a shard that is not live is clean.
+    pub fn audit_step(&mut self, parts: usize, most: usize) -> AuditStep {
         let Some(mut view) = self.view.take() else {
             return AuditStep::Clean;
         };
-        let mut audit = view.audit.take().unwrap_or_else(|| Audit { next: 0, totals: self.no_totals() });
-        let end = self.accounts.parts().min(audit.next.saturating_add(parts.max(1)));
-        (audit.next..end).for_each(|part| self.sum_part(&mut audit.totals, part, &view.frame));
-        audit.next = end;
-        let found = compare(&self.plan, &view.totals, &audit.totals);
-        view.audit = (end < self.accounts.parts()).then_some(audit);
-        let step = match found {
-            _ if view.audit.is_some() => AuditStep::Working,
-            Ok(()) => AuditStep::Clean,
-            Err(difference) => AuditStep::Violated(difference),
+        let mut audit = view.audit.take().unwrap_or_else(|| Audit { pass: Pass::default(), totals: self.no_totals() });
+        let mut looked_at = 0;
+        for _ in 0..parts.max(1) {
+            if looked_at < most.max(1) && !audit.pass.is_over(&self.accounts) {
+                looked_at += self.sum_slice(&mut audit, most, &view.frame);
+            }
+        }
+        let step = if !audit.pass.is_over(&self.accounts) {
+            view.audit = Some(audit);
+            AuditStep::Working
+        } else {
+            compare(&self.plan, &view.totals, &audit.totals).map_or_else(AuditStep::Violated, |()| AuditStep::Clean)
         };
         self.view = Some(view);
         step
     }
 
+    fn sum_slice(&self, audit: &mut Audit, most: usize, frame: &Frame) -> usize {
+        let Audit { pass, totals } = audit;
+        let lens = self.lens(frame);
+        pass.next(&self.accounts, most, |account| totals.add(frame, &lens.assess(account, frame.all_spans())))
+    }
+
     /// Totals from scratch.
     pub(super) fn recomputed(&self, frame: &Frame) -> Totals {
-        let mut totals = self.no_totals();
-        (0..self.accounts.parts()).for_each(|part| self.sum_part(&mut totals, part, frame));
+        let (mut totals, lens) = (self.no_totals(), self.lens(frame));
+        self.accounts.each(|_, account| totals.add(frame, &lens.assess(account, frame.all_spans())));
         totals
     }
 
     fn no_totals(&self) -> Totals {
         Totals::new(self.plan.windows.len(), self.dimensions.len())
-    }
-
-    fn sum_part(&self, totals: &mut Totals, part: usize, frame: &Frame) {
-        let lens = self.lens(frame);
-        for (_, entry) in self.accounts.part(part).read().iter() {
-            totals.add(frame, &lens.assess(&entry.account, frame.all_spans()));
-        }
     }
 }
 

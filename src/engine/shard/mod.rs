@@ -111,7 +111,7 @@ impl Directory {
 }
 
 impl Shard {
-    /// An empty shard. `hash_key` keys the memory of usage ids.
+    /// An empty shard. `hash_key` keys the hashes of customer and usage ids.
     pub fn new(plan: Arc<Plan>, memory: Memory, hash_key: (u64, u64)) -> Shard {
         let mut symbols = Symbols::default();
         let dimensions = plan.dimensions.iter().map(|name| Dimension::named(name, &mut symbols)).collect();
@@ -119,7 +119,7 @@ impl Shard {
             plan,
             dimensions,
             symbols,
-            accounts: Arc::new(Accounts::new(PARTS)),
+            accounts: Arc::new(Accounts::new(PARTS, hash_key)),
             changes: Changes::new(),
             held_bytes: 0,
             dedup: Dedup::new(memory, hash_key),
@@ -172,7 +172,7 @@ impl Shard {
         let before = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
         self.held_bytes += account.put(fact, &mut self.symbols);
         let after = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
-        view.replace(place.part, &before, &after);
+        view.replace(place, &before, &after);
         if fact.effective_at >= view.frame.as_of {
             view.ahead.push(Reverse((fact.effective_at, fact.customer_id.into())));
         }
@@ -215,7 +215,7 @@ impl Shard {
             let before = lens.assess(account, spans);
             self.held_bytes += put(account);
             let after = lens.assess(account, spans);
-            view.replace(place.part, &before, &after);
+            view.replace(place, &before, &after);
         }
         UsageVerdict::Applied(Applied { new_customer })
     }

@@ -7,7 +7,7 @@ use crate::domain::currency::Currency;
 use crate::domain::frame::Frame;
 use crate::domain::money::Micros;
 use crate::domain::segment::Dimension;
-use crate::engine::accounts::Accounts;
+use crate::engine::accounts::{Accounts, Place};
 use crate::engine::plan::Plan;
 use crate::engine::touch;
 use std::cmp::Reverse;
@@ -90,7 +90,7 @@ impl Shard {
         for customer_id in due(&mut view.ahead, next.as_of) {
             let place = self.accounts.place(&customer_id);
             if let Some(account) = Accounts::get(&self.accounts.part(place.part).read(), place, &customer_id) {
-                self.reassess(view, next, place.part, account);
+                self.reassess(view, next, place, account);
             }
         }
     }
@@ -103,9 +103,9 @@ impl Shard {
         let floor = self.next_floor(next.as_of);
         let mut freed = 0;
         for number in 0..self.accounts.parts() {
-            for (_, entry) in self.accounts.part(number).write().iter_mut() {
+            for (customer_id, entry) in self.accounts.part(number).write().iter_mut() {
                 if !same_rates || touch::by_move(&entry.account, &view.frame, next) {
-                    self.reassess(view, next, number, &entry.account);
+                    self.reassess(view, next, self.accounts.place(customer_id), &entry.account);
                 }
                 if let Some((floor, _)) = floor {
                     freed += entry.account.drop_usage_before(floor);
@@ -125,11 +125,11 @@ impl Shard {
         (floor > self.floor && !self.is_capturing()).then_some((floor, bound))
     }
 
-    fn reassess(&self, view: &mut View, next: &Frame, part: usize, account: &Account) {
+    fn reassess(&self, view: &mut View, next: &Frame, place: Place, account: &Account) {
         let spans = next.all_spans();
         let before = self.lens(&view.frame).assess(account, spans);
         let after = self.lens(next).assess(account, spans);
-        view.replace(part, &before, &after);
+        view.replace(place, &before, &after);
     }
 
     fn states_ahead(&self, as_of: Instant) -> BinaryHeap<Reverse<(Instant, Box<str>)>> {

@@ -261,9 +261,10 @@ fn a_delta_follows_an_image_and_is_not_taken_of_almost_everything() {
 #[test]
 fn an_audit_finds_a_total_that_is_wrong() {
     let mut shard = two_currencies();
-    assert_eq!(shard.audit_step(1), AuditStep::Clean, "without a view there is nothing to audit");
+    assert_eq!(shard.audit_step(1, 1), AuditStep::Clean, "without a view there is nothing to audit");
     shard.go_live(AS_OF);
-    let through = |shard: &mut Shard| std::iter::repeat_with(|| shard.audit_step(100)).find(|step| *step != AuditStep::Working);
+    let through =
+        |shard: &mut Shard| std::iter::repeat_with(|| shard.audit_step(100, 1)).find(|step| *step != AuditStep::Working);
     assert_eq!(through(&mut shard), Some(AuditStep::Clean));
     let plant = |shard: &mut Shard, spoil: fn(&mut Totals)| shard.view.iter_mut().for_each(|view| spoil(&mut view.totals));
     plant(&mut shard, |totals| totals.mrr += 1);
