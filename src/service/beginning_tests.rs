@@ -12,6 +12,7 @@ use Outcome::{Anew, Fail, Held as Kept, Restored, Stop, Wait};
 use StopReason::{CheckpointUnusable, ClusterChanged, LogTruncated, PartitionCountChanged, TopicRecreated};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 const PARTITION: i32 = 3;
 const FIRST_VIEW: Instant = Zone::EARLIEST_VIEW;
