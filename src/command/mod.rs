@@ -10,6 +10,7 @@ pub mod demo;
 pub mod generate;
 pub mod inspect;
 pub mod replay;
+pub mod rules;
 pub mod run;
 pub mod schema;
 

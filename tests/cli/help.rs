@@ -3,7 +3,7 @@
 use super::{directory, run};
 use std::path::Path;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "audit",
     "check",
     "dead-letters",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 11] = [
     "generate",
     "inspect",
     "replay",
+    "rules",
     "run",
     "schema",
 ];
