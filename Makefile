@@ -8,7 +8,7 @@ demo: ## the whole service on an embedded broker with a live stream; prints the 
 	@tests/tools/setup build
 	cargo run --release -- demo $(ARGS)
 
-test: setup ## every test, with a real Kafka broker, schema registry and Prometheus
+test: setup ## every test, with a real Kafka broker, schema registry, Prometheus and Alertmanager
 	cargo test --workspace --no-fail-fast $(ARGS)
 
 chaos: setup ## instances and broker killed at random for twenty minutes (UPSWELL_CHAOS_SECONDS to choose)
@@ -47,7 +47,7 @@ bench: ## benchmarks
 setup: ## everything the tests need: packages and real parts
 	@tests/tools/setup test
 
-real-parts: setup ## how to start a real broker, registry or Prometheus by hand
+real-parts: setup ## how to start a real broker, registry, Prometheus or Alertmanager by hand
 	@tests/tools/real help
 
 clean: ## what was built and downloaded

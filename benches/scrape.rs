@@ -34,7 +34,7 @@ fn window(index: usize) -> WindowReport {
         window: format!("trailing_{}d", 30 + index),
         opening_edge: Instant(1_781_049_600_000),
         closing_edge: Instant(1_789_027_200_000),
-        has_comparison: true,
+        comparison_opening: Some(Instant(1_773_273_600_000)),
         total: sums(100),
         dimensions: ["cohort", "plan", "vertical"].map(dimension).into(),
     }
@@ -46,7 +46,7 @@ fn view() -> View {
         currency: "USD".to_owned(),
         time_zone: "UTC".to_owned(),
         mrr: 1_234_567_890,
-        usage_today: 0,
+        usage_today: Some(0),
         windows: (0..10).map(window).collect(),
     };
     let segment_windows = report.windows.iter().map(|window| window.window.clone()).collect();

@@ -3,7 +3,9 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure at run time, 2 usage,
 //! 78 configuration.
 
-use crate::command::{Failure, audit, check, dead_letters, demo, generate, inspect, no_color, replay, rules, run, say, schema};
+use crate::command::{
+    Failure, alerts, audit, check, dead_letters, demo, generate, inspect, no_color, replay, rules, run, say, schema,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ enum Command {
     /// Validate a configuration and print it as it takes effect, secrets hidden
     #[command(after_help = check::EXAMPLES)]
     Check(check::Args),
+    /// Test a receiver of notifications, or show the alerts of a running service
+    Alerts(alerts::Args),
     /// List rejected records, or put them back to be judged again
     DeadLetters(dead_letters::Args),
     /// Show what a checkpoint holds, and whether it is whole
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::execute(args),
         Command::Generate(args) => generate::execute(args),
         Command::Check(args) => check::execute(args),
+        Command::Alerts(args) => alerts::execute(args),
         Command::DeadLetters(args) => dead_letters::execute(args),
         Command::Inspect(args) => inspect::execute(args),
         Command::Audit(args) => audit::execute(args),
@@ -108,14 +113,15 @@ fn report(failure: &Failure, format: LogFormat) {
     }
 }
 
-/// Logs to standard error. Libraries are heard from the level of warnings on, or at `trace`.
+/// Logs to standard error. Libraries are heard from the level of warnings on, or at `trace`; the HTTP client's whole addresses, in which
+/// webhooks have their secrets, never are.
 fn start_log(format: LogFormat, level: LogLevel) {
     let filter = match level {
         LogLevel::Error => "error",
         LogLevel::Warn => "warn",
         LogLevel::Info => "warn,upswell=info",
         LogLevel::Debug => "warn,upswell=debug",
-        LogLevel::Trace => "trace",
+        LogLevel::Trace => "trace,ureq=debug,ureq_proto=debug",
     };
     let color = std::io::stderr().is_terminal() && no_color().is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt()

@@ -96,7 +96,7 @@ fn view() -> View {
         currency: "USD".into(),
         time_zone: "UTC".into(),
         mrr: 1_500_000,
-        usage_today: 0,
+        usage_today: Some(0),
         windows: vec![],
     };
     View { report, live_partitions: 1, owns_all: true, segment_windows: Arc::new([]) }

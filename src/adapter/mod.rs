@@ -1,8 +1,10 @@
-//! The outside world: Kafka, the schema registry, HTTP, the clock. Adapters never import each other.
+//! The outside world: Kafka, the schema registry, HTTP, receivers of notifications, the clock. Adapters never import each other.
 
 pub mod clock;
 pub mod http;
 pub mod kafka;
 pub mod machine;
+pub mod notify;
+pub mod peer;
 pub mod registry;
 pub mod store;

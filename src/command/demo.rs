@@ -13,7 +13,7 @@ use crate::demo::history::{History, Scale};
 use crate::demo::playback::{Playback, Position};
 use crate::demo::registry::{IDS, Registry};
 use crate::domain::calendar::{Day, Instant};
-use crate::service::{self, Handle, Running, Service};
+use crate::service::{self, Handle, Running, Service, alerting};
 use anyhow::Context;
 use serde_json::json;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -70,7 +70,8 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let clock = Clock::simulated(midnight(present), speed(args, &playback));
     let config = Config::parse(&configuration(args, &broker, &registry), "the demo", &[], Purpose::Service)?;
     let store = Store::open(&config.checkpoint.settings()).map_err(anyhow::Error::from).context("open the demo's checkpoints")?;
-    let running = Service::start(service::Settings { tick: TICK, ..run::settings(&config, store, None) }, clock);
+    let settings = service::Settings { tick: TICK, alerting: alerting(&config), ..run::settings(&config, store, None) };
+    let running = Service::start(settings, clock);
     let running = running.map_err(anyhow::Error::from).context("start the service (its address is --listen)")?;
     let address = running.local_addr();
     print(&format!("Open http://{address}/metrics and http://{address}/api/v1/report; Ctrl-C ends the demo.\n"))?;
@@ -82,6 +83,11 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let service = ended.recv().unwrap_or_else(|_| Err(service::Failure::Runtime("the service was lost".to_owned())));
     service?;
     Ok(outcome.context("play the demo")?)
+}
+
+/// The shipped rules, judged as days fly by. What ails the demo itself is seen at once, so nobody has to be told.
+fn alerting(config: &Config) -> alerting::Settings {
+    alerting::Settings { limits: None, interval: TICK, longest: i64::MAX, ..run::alerting(config) }
 }
 
 /// Writes the history up to the present, or as much of it as the broker holds unread.

@@ -3,6 +3,7 @@
 
 mod columns;
 
+pub mod alerts;
 pub mod audit;
 pub mod check;
 pub mod dead_letters;

@@ -9,8 +9,9 @@ use crate::adapter::http::Reload;
 use crate::adapter::store::Store;
 use crate::adapter::{machine, store};
 use crate::config::{Config, Loaded, Purpose};
+use crate::domain::alert::Limits;
 use crate::domain::window::Window;
-use crate::service::{self, Handle, Service};
+use crate::service::{self, Handle, Service, alerting};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -21,6 +22,9 @@ use tokio::sync::mpsc;
 
 /// How long an orderly end may take before the process ends without it.
 const END_DEADLINE: Duration = Duration::from_secs(24);
+
+/// A checkpoint may always be so many milliseconds old, however often one is taken.
+const LEAST_CHECKPOINT_AGE: i64 = 600_000;
 
 /// Arguments of `upswell run`.
 #[derive(Debug, clap::Args)]
@@ -74,8 +78,31 @@ pub fn settings(config: &Config, store: Store, reload: Option<mpsc::Sender<Reloa
         checkpoint_interval: Duration::from_millis(u64::try_from(config.checkpoint.interval.0).unwrap_or(u64::MAX)),
         rebuild: false,
         memory_limit: config.memory.bytes(machine::memory()),
+        alerting: alerting(config),
         tick: service::Settings::TICK,
         fetch_bytes: service::Settings::FETCH_BYTES,
+    }
+}
+
+/// What is watched, and who is told.
+pub fn alerting(config: &Config) -> alerting::Settings {
+    let (alerts, zone) = (&config.alerts, config.revenue.time_zone.clone());
+    let operational = &alerts.operational;
+    let limits = Limits {
+        no_events: operational.no_events.map(|silence| silence.0),
+        lag: operational.lag,
+        checkpoint_age: (config.checkpoint.interval.0.saturating_mul(10)).max(LEAST_CHECKPOINT_AGE),
+    };
+    let (external, interval) = (config.http.external_url.as_deref(), alerts.interval.duration());
+    alerting::Settings {
+        rules: alerts.rules.clone(),
+        limits: operational.enabled.then_some(limits),
+        interval,
+        longest: alerts.interval.0.saturating_mul(2),
+        receivers: alerts.receivers.iter().map(|receiver| receiver.settings(external, interval)).collect(),
+        base: external.map_or_else(|| format!("http://{}", config.http.listen), str::to_owned),
+        complete_since: config.revenue.complete_since.map(|day| zone.midnight(day)),
+        zone,
     }
 }
 
@@ -169,6 +196,7 @@ impl Steering {
             return Err(format!("{} cannot change while the service runs; restart it", fixed.join(", ")));
         }
         self.handle.reload(Arc::new(new.plan()), segment_windows(&new))?;
+        self.handle.reload_alerting(alerting(&new));
         self.config = new;
         Ok("The configuration was loaded.".to_owned())
     }

@@ -1,8 +1,9 @@
 //! The `alerts` section: rules, alerts about the service itself, and who is told.
 
-use super::mapping::Mapping;
 use super::reader::Reader;
+use super::receivers::{self, Receiver};
 use super::rules;
+use super::tree::Fields;
 use super::types::Revenue;
 use super::units::Millis;
 use crate::domain::alert::{Limits, Rule};
@@ -10,6 +11,8 @@ use crate::domain::alert::{Limits, Rule};
 const PATH: &str = "alerts";
 const KEYS: [&str; 5] = ["interval", "shipped", "rules", "operational", "receivers"];
 const OPERATIONAL_KEYS: [&str; 3] = ["enabled", "no_events", "lag"];
+const INTERVAL: Millis = Millis(15_000);
+const OPERATIONAL: Operational = Operational { enabled: true, no_events: Some(Millis(86_400_000)), lag: 10_000 };
 
 /// What is watched, and who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Alerts {
     /// Those that are on.
     pub rules: Vec<Rule>,
     pub operational: Operational,
+    /// With distinct names, in the order written.
+    pub receivers: Vec<Receiver>,
 }
 
 /// Alerts about the service itself.
@@ -47,29 +52,25 @@ impl Operational {
 /// Reads the section.
 pub fn read(reader: &mut Reader, revenue: &Revenue) -> Alerts {
     let raw = reader.raw;
-    let Some(node) = raw.get(PATH) else {
-        return Alerts { interval: INTERVAL, rules: rules::read(reader, None, true, revenue), operational: OPERATIONAL };
-    };
-    let section = Mapping::of(reader, node, PATH, &KEYS);
-    let shipped = section.flag(reader, "shipped").unwrap_or(true);
+    let section = raw.get(PATH).and_then(|node| Fields::of(reader, PATH, node, &KEYS));
+    let shipped = section.as_ref().and_then(|section| section.flag(reader, "shipped")).unwrap_or(true);
+    let interval = section.as_ref().and_then(|section| section.parsed(reader, "interval", Millis::parse));
     Alerts {
-        interval: section.value(reader, "interval", Millis::parse).unwrap_or(INTERVAL),
-        rules: rules::read(reader, section.node("rules"), shipped, revenue),
-        operational: operational(reader, &section),
+        interval: interval.unwrap_or(INTERVAL),
+        rules: rules::read(reader, section.as_ref(), shipped, revenue),
+        operational: section.as_ref().map_or(OPERATIONAL, |section| operational(reader, section)),
+        receivers: section.and_then(|section| Some(receivers::read(reader, section.get("receivers")?))).unwrap_or_default(),
     }
 }
 
-const INTERVAL: Millis = Millis(15_000);
-const OPERATIONAL: Operational = Operational { enabled: true, no_events: Some(Millis(86_400_000)), lag: 10_000 };
-
-fn operational(reader: &mut Reader, section: &Mapping) -> Operational {
-    let Some(node) = section.node("operational") else { return OPERATIONAL };
-    let mapping = Mapping::of(reader, node, "alerts.operational", &OPERATIONAL_KEYS);
-    let silence = |text: &str| if text.is_empty() { Ok(None) } else { Millis::parse(text).map(Some) };
+fn operational(reader: &mut Reader, section: &Fields) -> Operational {
+    let Some(fields) = section.section(reader, "operational", &OPERATIONAL_KEYS) else { return OPERATIONAL };
+    let silent = fields.get("no_events").is_some_and(|node| node.as_text() == Some(""));
     let records = |text: &str| text.parse().map_err(|_| format!("{text:?} is no number of records"));
+    let no_events = fields.parsed(reader, "no_events", Millis::parse).or(OPERATIONAL.no_events);
     Operational {
-        enabled: mapping.flag(reader, "enabled").unwrap_or(OPERATIONAL.enabled),
-        no_events: mapping.value(reader, "no_events", silence).unwrap_or(OPERATIONAL.no_events),
-        lag: mapping.value(reader, "lag", records).unwrap_or(OPERATIONAL.lag),
+        enabled: fields.flag(reader, "enabled").unwrap_or(OPERATIONAL.enabled),
+        no_events: no_events.filter(|_| !silent),
+        lag: fields.value(reader, "lag", OPERATIONAL.lag, records),
     }
 }

@@ -2,9 +2,12 @@
 
 use super::fault::{Fault, Place};
 use super::properties::is_secret;
+use super::receivers::{Auth, Receiver, To};
 use super::types::{Checkpoint, GroupProtocol, Kafka, SchemaRegistry, Secret};
-use crate::adapter::{kafka, registry, store};
+use crate::adapter::{kafka, notify, registry, store};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 impl Checkpoint {
     /// The settings of the store.
@@ -25,6 +28,39 @@ impl SchemaRegistry {
             cert: text(&self.tls_cert),
             key: text(&self.tls_key),
             directory: self.directory.clone(),
+        }
+    }
+}
+
+impl Receiver {
+    /// The settings of delivery. `external_url` is where this service is reached; rules are evaluated every `evaluation_interval`.
+    pub fn settings(&self, external_url: Option<&str>, evaluation_interval: Duration) -> notify::Receiver {
+        let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+        notify::Receiver {
+            name: Arc::from(self.name.as_str()),
+            to: match &self.to {
+                To::Alertmanager(urls) => notify::To::Alertmanager(urls.clone()),
+                To::PagerDuty { routing_key, url } => {
+                    notify::To::PagerDuty { url: url.clone(), routing_key: routing_key.expose().to_owned() }
+                }
+                To::Slack(url) => notify::To::Slack(url.expose().to_owned()),
+                To::Webhook(url) => notify::To::Webhook(url.expose().to_owned()),
+            },
+            authorization: self.auth.as_ref().map(|auth| match auth {
+                Auth::Basic { user, password } => {
+                    notify::Authorization::Basic { user: user.clone(), password: password.expose().to_owned() }
+                }
+                Auth::Bearer(token) => notify::Authorization::Bearer(token.expose().to_owned()),
+            }),
+            ca: text(&self.tls_ca),
+            cert: text(&self.tls_cert),
+            key: text(&self.tls_key),
+            proxy: self.proxy.clone(),
+            timeout: self.timeout.duration(),
+            send_resolved: self.send_resolved,
+            severities: self.severities.clone(),
+            external_url: external_url.unwrap_or_default().to_owned(),
+            evaluation_interval,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::alerts::Alerts;
 use super::properties::is_secret;
+use super::receivers::{Auth, Receiver, To};
 use super::rules;
 use super::types::{Config, GroupProtocol, Kafka, Revenue, SchemaRegistry, Secret};
 use super::units::rate_text;
@@ -47,6 +48,7 @@ fn alerts(alerts: &Alerts) -> Value {
             "no_events": operational.no_events.map_or(String::new(), |silence| silence.to_string()),
             "lag": operational.lag,
         },
+        "receivers": alerts.receivers.iter().map(receiver).collect::<Vec<Value>>(),
     })
 }
 
@@ -94,11 +96,64 @@ fn schema_registry(registry: &SchemaRegistry) -> Value {
 
 /// A secret by its file where it has one, else hidden; nothing where there is none.
 fn secret(tree: &mut Map<String, Value>, name: &str, secret: Option<&Secret>) {
-    match secret.map(|secret| &secret.file) {
-        Some(Some(file)) => tree.insert(format!("{name}_file"), json!(file.display().to_string())),
-        Some(None) => tree.insert(name.to_owned(), json!(HIDDEN)),
-        None => tree.insert(name.to_owned(), json!("")),
+    let (name, value) = match secret.map(|secret| &secret.file) {
+        Some(Some(file)) => (format!("{name}_file"), json!(file.display().to_string())),
+        Some(None) => (name.to_owned(), json!(HIDDEN)),
+        None => (name.to_owned(), json!("")),
     };
+    tree.insert(name, value);
+}
+
+fn receiver(receiver: &Receiver) -> Value {
+    let mut tree = Map::new();
+    tree.insert("name".to_owned(), json!(receiver.name));
+    let (kind, to) = to(&receiver.to);
+    tree.insert(kind.to_owned(), Value::Object(to));
+    match &receiver.auth {
+        Some(Auth::Basic { user, password }) => {
+            let mut basic = Map::from_iter([("user".to_owned(), json!(user))]);
+            secret(&mut basic, "password", Some(password));
+            tree.insert("basic_auth".to_owned(), Value::Object(basic));
+        }
+        Some(Auth::Bearer(token)) => secret(&mut tree, "bearer_token", Some(token)),
+        None => {}
+    }
+    let mut tls = Map::new();
+    for (name, pem) in [("ca", &receiver.tls_ca), ("cert", &receiver.tls_cert), ("key", &receiver.tls_key)] {
+        secret(&mut tls, name, pem.as_ref());
+    }
+    tree.insert("tls".to_owned(), Value::Object(tls));
+    tree.insert("proxy".to_owned(), json!(receiver.proxy.as_deref().unwrap_or("")));
+    tree.insert("timeout".to_owned(), json!(receiver.timeout.to_string()));
+    if kind != "alertmanager" {
+        tree.insert("send_resolved".to_owned(), json!(receiver.send_resolved));
+    }
+    tree.insert("severities".to_owned(), json!(receiver.severities));
+    Value::Object(tree)
+}
+
+fn to(to: &To) -> (&'static str, Map<String, Value>) {
+    let mut tree = Map::new();
+    let kind = match to {
+        To::Alertmanager(urls) => {
+            tree.insert("urls".to_owned(), json!(urls));
+            "alertmanager"
+        }
+        To::PagerDuty { routing_key, url } => {
+            secret(&mut tree, "routing_key", Some(routing_key));
+            tree.insert("url".to_owned(), json!(url));
+            "pagerduty"
+        }
+        To::Slack(url) => {
+            secret(&mut tree, "url", Some(url));
+            "slack"
+        }
+        To::Webhook(url) => {
+            secret(&mut tree, "url", Some(url));
+            "webhook"
+        }
+    };
+    (kind, tree)
 }
 
 fn revenue(revenue: &Revenue) -> Value {

@@ -9,20 +9,22 @@ mod clients;
 mod effective;
 mod fault;
 mod keys;
-mod mapping;
 mod parse;
 mod properties;
 mod raw;
 mod reader;
+mod receivers;
 mod restart;
 mod revenue;
 mod rules;
+mod tree;
 mod types;
 mod units;
 mod yaml;
 
 pub use alerts::{Alerts, Operational};
 pub use fault::{Fault, Faults, Place};
+pub use receivers::{Auth, Receiver, To};
 pub use types::{Checkpoint, Config, GroupProtocol, Http, Kafka, Revenue, SchemaRegistry, Secret, Topics};
 pub use units::{Memory, Millis, listen};
 
@@ -109,5 +111,7 @@ fn variables() -> (Vec<(String, String)>, Vec<Fault>) {
     (variables, faults)
 }
 
+#[cfg(test)]
+mod receivers_tests;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,10 @@
 //! Alerting rules: those that are shipped, with what the configuration says otherwise, and its own.
 
 use super::fault::Fault;
-use super::mapping::{Mapping, items};
 use super::reader::Reader;
+use super::tree::Fields;
 use super::types::Revenue;
 use super::units::{Millis, micros};
-use super::yaml::Node;
 use crate::domain::alert::metric::Unit;
 use crate::domain::alert::shipped::{self, Shipped};
 use crate::domain::alert::{Guards, Metric, Rule, Scope, Severity, Side, Template, Test};
@@ -40,29 +39,30 @@ const KEYS: [&str; 18] = [
 const OWN_LABELS: [&str; 5] = ["alertname", "severity", "window", "dimension", "segment"];
 
 /// Reads the rules that are on. `shipped` is whether the shipped ones are.
-pub fn read(reader: &mut Reader, node: Option<&Node>, with_shipped: bool, revenue: &Revenue) -> Vec<Rule> {
+pub fn read(reader: &mut Reader, section: Option<&Fields>, with_shipped: bool, revenue: &Revenue) -> Vec<Rule> {
     let mut known: Vec<Shipped> = shipped::shipped();
     known.iter_mut().for_each(|shipped| shipped.enabled &= with_shipped);
     // A shipped rule whose window is not configured has nothing to judge.
     known.iter_mut().for_each(|shipped| shipped.enabled &= revenue.windows.contains(&shipped.rule.window));
     let mut named: Vec<String> = Vec::new();
-    for item in items(reader, node, PATH) {
-        let mapping = Mapping::of(reader, item, PATH, &KEYS);
-        let Some(name) = mapping.value(reader, "name", rule_name) else {
-            if mapping.node("name").is_none() {
-                mapping.fault(reader, "name", "this is missing; every rule has a name of its own");
+    let items = section.map_or(&[] as &[_], |section| section.items(reader, "rules"));
+    for item in items {
+        let Some(fields) = Fields::of(reader, PATH, item, &KEYS) else { continue };
+        let Some(name) = fields.parsed(reader, "name", rule_name) else {
+            if fields.get("name").is_none() {
+                fields.fault(reader, "name", "this is missing; every rule has a name of its own");
             }
             continue;
         };
         if named.contains(&name) {
-            mapping.fault(reader, "name", format!("{name} is the name of another rule too; give each its own"));
+            fields.fault(reader, "name", format!("{name} is the name of another rule too; give each its own"));
             continue;
         }
         named.push(name.clone());
         let place = known.iter().position(|known| known.rule.name == name);
         let base = place.map(|place| known[place].rule.clone());
-        let enabled = mapping.flag(reader, "enabled");
-        let Some(rule) = rule(reader, &mapping, &name, base, revenue) else { continue };
+        let enabled = fields.flag(reader, "enabled");
+        let Some(rule) = rule(reader, &fields, &name, base, revenue) else { continue };
         let enabled = enabled.unwrap_or(true);
         match place {
             Some(place) => known[place] = Shipped { rule, enabled },
@@ -104,20 +104,20 @@ pub fn tree(rule: &Rule) -> Value {
 }
 
 /// One rule: what is written over what is shipped under its name.
-fn rule(reader: &mut Reader, mapping: &Mapping, name: &str, base: Option<Rule>, revenue: &Revenue) -> Option<Rule> {
+fn rule(reader: &mut Reader, fields: &Fields, name: &str, base: Option<Rule>, revenue: &Revenue) -> Option<Rule> {
     let faults = reader.faults.len();
-    let metric = metric(reader, mapping, base.as_ref());
-    let window = window(reader, mapping, base.as_ref(), revenue);
-    let scope = scope(reader, mapping, revenue).or_else(|| base.as_ref().and_then(|base| base.scope.clone()));
-    let test = test(reader, mapping, base.as_ref(), metric);
-    let duration = |reader: &mut Reader, key| mapping.value(reader, key, duration);
+    let metric = metric(reader, fields, base.as_ref());
+    let window = window(reader, fields, base.as_ref(), revenue);
+    let scope = scope(reader, fields, revenue).or_else(|| base.as_ref().and_then(|base| base.scope.clone()));
+    let test = test(reader, fields, base.as_ref(), metric);
+    let duration = |reader: &mut Reader, key| fields.parsed(reader, key, duration);
     let pending = duration(reader, "for").or(base.as_ref().map(|base| base.pending)).unwrap_or(shipped::PENDING);
     let keep = duration(reader, "keep_firing_for").or(base.as_ref().map(|base| base.keep)).unwrap_or(shipped::KEEP);
-    let guards = guards(reader, mapping, base.as_ref());
-    let severity = mapping.value(reader, "severity", severity).or(base.as_ref().map(|base| base.severity));
+    let guards = guards(reader, fields, base.as_ref());
+    let severity = fields.parsed(reader, "severity", severity).or(base.as_ref().map(|base| base.severity));
     let mut labels = base.as_ref().map(|base| base.labels.clone()).unwrap_or_default();
-    labels.extend(self::labels(reader, mapping));
-    let annotations = annotations(reader, mapping, name, base.as_ref());
+    labels.extend(self::labels(reader, fields));
+    let annotations = annotations(reader, fields, name, base.as_ref());
     if reader.faults.len() > faults {
         return None;
     }
@@ -138,16 +138,16 @@ fn rule(reader: &mut Reader, mapping: &Mapping, name: &str, base: Option<Rule>, 
     Some(rule)
 }
 
-fn metric(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>) -> Option<Metric> {
+fn metric(reader: &mut Reader, fields: &Fields, base: Option<&Rule>) -> Option<Metric> {
     let names = || Metric::NAMES.map(|(name, _)| name).join(", ");
-    let written = mapping.value(reader, "metric", |text| {
+    let written = fields.parsed(reader, "metric", |text| {
         Metric::named(text).ok_or_else(|| format!("{text:?} is no figure of the report; use {}", names()))
     });
     let metric = written.or(base.map(|base| base.metric));
-    if metric.is_none() && mapping.node("metric").is_none() {
-        mapping.fault(reader, "metric", format!("this is missing; use {}", names()));
+    if metric.is_none() && fields.get("metric").is_none() {
+        fields.fault(reader, "metric", format!("this is missing; use {}", names()));
     }
-    let motion = mapping.value(reader, "motion", |text| {
+    let motion = fields.parsed(reader, "motion", |text| {
         let found = Motion::ALL.into_iter().find(|motion| motion.as_str() == text);
         found.ok_or_else(|| format!("{text:?} is no motion; use upsell, cross_sell, seats, usage or price"))
     });
@@ -155,7 +155,7 @@ fn metric(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>) -> Option
         (Some(metric), Some(motion)) => {
             let of_motion = metric.of_motion(motion);
             if of_motion.is_none() {
-                mapping.fault(reader, "motion", format!("{} has no motions; remove it", metric.name()));
+                fields.fault(reader, "motion", format!("{} has no motions; remove it", metric.name()));
             }
             of_motion
         }
@@ -163,45 +163,45 @@ fn metric(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>) -> Option
     }
 }
 
-fn window(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>, revenue: &Revenue) -> Option<Window> {
-    let written = mapping.value(reader, "window", |text| Window::parse(text).ok_or_else(|| format!("{text:?} is no window")));
+fn window(reader: &mut Reader, fields: &Fields, base: Option<&Rule>, revenue: &Revenue) -> Option<Window> {
+    let written = fields.parsed(reader, "window", |text| Window::parse(text).ok_or_else(|| format!("{text:?} is no window")));
     let window = written.or(base.map(|base| base.window));
     let Some(window) = window else {
-        if mapping.node("window").is_none() {
-            mapping.fault(reader, "window", "this is missing; name one of revenue.windows");
+        if fields.get("window").is_none() {
+            fields.fault(reader, "window", "this is missing; name one of revenue.windows");
         }
         return None;
     };
-    if !revenue.windows.contains(&window) && mapping.flag(reader, "enabled") != Some(false) {
-        mapping.fault(reader, "window", format!("{window} is not among revenue.windows; add it there"));
+    if !revenue.windows.contains(&window) && fields.flag(reader, "enabled") != Some(false) {
+        fields.fault(reader, "window", format!("{window} is not among revenue.windows; add it there"));
     }
-    if matches!(window, Window::ToDate(_)) && mapping.flag(reader, "allow_to_date") != Some(true) {
+    if matches!(window, Window::ToDate(_)) && fields.flag(reader, "allow_to_date") != Some(true) {
         let message =
             format!("{window} begins at 0 on the first day of each period; use a trailing window, or set allow_to_date: true");
-        mapping.fault(reader, "window", message);
+        fields.fault(reader, "window", message);
     }
     Some(window)
 }
 
-fn scope(reader: &mut Reader, mapping: &Mapping, revenue: &Revenue) -> Option<Scope> {
-    let dimension = mapping.value(reader, "dimension", |text| match text {
+fn scope(reader: &mut Reader, fields: &Fields, revenue: &Revenue) -> Option<Scope> {
+    let dimension = fields.parsed(reader, "dimension", |text| match text {
         _ if revenue.dimensions.iter().any(|dimension| dimension == text) => Ok(text.to_owned()),
         _ => Err(format!("{text:?} is not among revenue.dimensions; add it there")),
     });
-    let values = mapping.texts(reader, "segments").unwrap_or_default();
-    if dimension.is_none() && mapping.node("dimension").is_none() && mapping.node("segments").is_some() {
-        mapping.fault(reader, "segments", "dimension is missing; name the dimension these are values of");
+    let values = fields.list(reader, "segments").into_iter().map(|(_, value)| value).collect();
+    if dimension.is_none() && fields.get("dimension").is_none() && fields.get("segments").is_some() {
+        fields.fault(reader, "segments", "dimension is missing; name the dimension these are values of");
     }
     dimension.map(|dimension| Scope { dimension, values })
 }
 
-fn test(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>, metric: Option<Metric>) -> Option<Test> {
+fn test(reader: &mut Reader, fields: &Fields, base: Option<&Rule>, metric: Option<Metric>) -> Option<Test> {
     let is_ratio = metric.is_none_or(|metric| metric.unit() == Unit::Ratio);
-    let mark = |reader: &mut Reader, key| mapping.value(reader, key, |text| threshold(text, is_ratio));
+    let mark = |reader: &mut Reader, key| fields.parsed(reader, key, |text| threshold(text, is_ratio));
     let (below, above) = (mark(reader, "below"), mark(reader, "above"));
-    let written = match (mapping.node("below"), mapping.node("above")) {
+    let written = match (fields.get("below"), fields.get("above")) {
         (Some(_), Some(_)) => {
-            mapping.fault(reader, "above", "below is set too; a rule has one threshold");
+            fields.fault(reader, "above", "below is set too; a rule has one threshold");
             return None;
         }
         (Some(_), None) => Some((Side::Below, below?)),
@@ -212,11 +212,11 @@ fn test(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>, metric: Opt
         (Some(written), _) => written,
         (None, Some(base)) => (base.test.side, base.test.threshold),
         (None, None) => {
-            mapping.fault(reader, "below", "a threshold is missing; set below or above");
+            fields.fault(reader, "below", "a threshold is missing; set below or above");
             return None;
         }
     };
-    let clear = match mapping.node("clear") {
+    let clear = match fields.get("clear") {
         None => threshold,
         Some(_) => mark(reader, "clear")?,
     };
@@ -225,7 +225,7 @@ fn test(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>, metric: Opt
         Side::Above => (clear > threshold, "at most"),
     };
     if worse {
-        mapping.fault(
+        fields.fault(
             reader,
             "clear",
             format!("this lies on the bad side of the threshold; a firing alert clears at {word} that"),
@@ -246,7 +246,7 @@ fn threshold(text: &str, is_ratio: bool) -> Result<Micros, String> {
     }
 }
 
-fn guards(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>) -> Guards {
+fn guards(reader: &mut Reader, fields: &Fields, base: Option<&Rule>) -> Guards {
     let shipped = Guards { min_opening_mrr: 0, min_opening_customers: shipped::MIN_OPENING_CUSTOMERS };
     let base = base.map_or(shipped, |base| base.guards);
     let money = |text: &str| {
@@ -258,8 +258,8 @@ fn guards(reader: &mut Reader, mapping: &Mapping, base: Option<&Rule>) -> Guards
         count.ok_or_else(|| format!("{text:?} is no number of customers"))
     };
     Guards {
-        min_opening_mrr: mapping.value(reader, "min_opening_mrr", money).unwrap_or(base.min_opening_mrr),
-        min_opening_customers: mapping.value(reader, "min_opening_customers", count).unwrap_or(base.min_opening_customers),
+        min_opening_mrr: fields.parsed(reader, "min_opening_mrr", money).unwrap_or(base.min_opening_mrr),
+        min_opening_customers: fields.parsed(reader, "min_opening_customers", count).unwrap_or(base.min_opening_customers),
     }
 }
 
@@ -280,9 +280,9 @@ fn severity(text: &str) -> Result<Severity, String> {
     found.ok_or_else(|| format!("{text:?} is no severity; use critical, warning or info"))
 }
 
-fn labels(reader: &mut Reader, mapping: &Mapping) -> BTreeMap<String, String> {
+fn labels(reader: &mut Reader, fields: &Fields) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
-    for (place, name, value) in mapping.names(reader, "labels") {
+    for (place, name, value) in fields.names(reader, "labels") {
         if OWN_LABELS.contains(&name) {
             reader.fault_at(place, PATH, format!("{name} is a label every alert has; choose another name"));
         } else if !is_label(name) || name.starts_with("__") || value.is_empty() {
@@ -303,9 +303,9 @@ fn is_label(name: &str) -> bool {
     name.chars().all(plain) && name.chars().next().is_some_and(|c| !c.is_ascii_digit())
 }
 
-fn annotations(reader: &mut Reader, mapping: &Mapping, name: &str, base: Option<&Rule>) -> BTreeMap<String, Template> {
+fn annotations(reader: &mut Reader, fields: &Fields, name: &str, base: Option<&Rule>) -> BTreeMap<String, Template> {
     let mut annotations = base.map_or_else(|| shipped::texts(&format!("{name} fires.")), |base| base.annotations.clone());
-    for (place, key, text) in mapping.names(reader, "annotations") {
+    for (place, key, text) in fields.names(reader, "annotations") {
         match Template::parse(text) {
             _ if !is_label(key) => {
                 reader.fault_at(place, PATH, format!("{key:?} is no name of an annotation; use letters, digits and underscores"));
@@ -406,7 +406,7 @@ mod tests {
                 "{ name: A, metric: churn, window: trailing_30d, above: 1, annotations: { summary: '{x}' } }",
                 "no place of a template",
             ),
-            ("{ name: A, metric: churn, window: trailing_30d, above: 1, colour: red }", "unknown key colour"),
+            ("{ name: A, metric: churn, window: trailing_30d, above: 1, colour: red }", "colour: unknown key"),
         ] {
             let fault = read(&format!("    - {rule}\n")).expect_err(rule);
             assert!(fault.contains(says), "{rule}: {fault}");

@@ -147,7 +147,7 @@ fn single_faults() {
         ("http: {enable_reload: yes}", "f:2:23: http.enable_reload", "neither true nor false"),
         ("http: {external_url: example.com}", "f:2:22: http.external_url", "http://"),
         ("limits: {memory: 0%}", "f:2:18: limits.memory", "80%"),
-        ("alerts: {churn: {}}", "f:2:10: alerts", "unknown key churn"),
+        ("alerts: {churn: {}}", "f:2:10: alerts.churn", "unknown key"),
         ("schema_registry: {url: 'http://user:canary@h'}", "f:2:24: schema_registry.url", "keys of their own"),
         ("schema_registry: {url: ''}", "f:2:24: schema_registry.url", "set one"),
         ("schema_registry: {password: canary}", "f:2:29: schema_registry.password", "user is missing"),
@@ -255,7 +255,7 @@ fn faults_of_the_environment_name_the_variable() {
         ("UPSWELL_REVENUE_TIME_ZONE", "Mars", "revenue.time_zone: there is no time zone"),
         ("UPSWELL_REVENUE_WINDOWS", "last_month,last_week", "revenue.windows: there is no window \"last_week\""),
         ("UPSWELL_KAFKA_PROPERTIES_GROUP_ID", "g", "kafka.properties: group.id is Upswell's own; set kafka.group_id"),
-        ("UPSWELL_ALERTS", "{a: b}", "alerts: unknown key a"),
+        ("UPSWELL_ALERTS", "{a: b}", "alerts.a: unknown key"),
         ("UPSWELL_REVENUE_EXCHANGE_RATES", "[", "this is not YAML"),
     ] {
         let found = with_variables(BROKERS, &[(name, value)]).expect_err(name).to_string();
@@ -318,6 +318,7 @@ fn keys_that_need_a_restart_are_named() {
             ),
             vec!["revenue.currency", "revenue.time_zone", "revenue.dedup_window"],
         ),
+        (format!("{BROKERS}{base}alerts: {{receivers: [{{name: a, slack: {{url: 'https://h/x'}}}}]}}"), vec!["alerts.receivers"]),
     ] {
         assert_eq!(old.changes_needing_restart(&read(&text)), keys, "{text}");
     }

@@ -77,7 +77,7 @@ mod tests {
             window: name.to_owned(),
             opening_edge: Instant(0),
             closing_edge: Instant(1),
-            has_comparison: false,
+            comparison_opening: None,
             total: Sums { money, customers: Customers::default() },
             dimensions: Vec::new(),
         };
@@ -86,7 +86,7 @@ mod tests {
             currency: "USD".to_owned(),
             time_zone: "UTC".to_owned(),
             mrr: 1_050_000_000,
-            usage_today: 0,
+            usage_today: Some(0),
             windows: vec![window(MONTH), window(YEAR)],
         };
         let expected = "1970-01-02  MRR 1,050 USD  | this month: new +0, expansion +100, contraction -0, churn -50  \

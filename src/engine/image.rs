@@ -37,6 +37,8 @@ pub struct Head {
     pub generations: Vec<(Instant, u64)>,
     /// Usage that lay after the view's instant: in the accounts' days already, in `usage_today` not yet.
     pub ahead: Vec<Ahead>,
+    /// Usage from this instant on is all in `ahead`. An earlier view does not know which usage of its day it has to leave out.
+    pub passed: Instant,
 }
 
 /// Usage that lies ahead of a view.

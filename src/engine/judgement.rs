@@ -1,6 +1,5 @@
 //! What a rule observes in a report: one observation for the total, or one for each segment.
 
-use super::plan::Plan;
 use super::report::{OTHER, Report, WindowReport};
 use crate::domain::alert::{Fraction, Observation, Rule, Suppression};
 use crate::domain::calendar::Instant;
@@ -31,11 +30,11 @@ pub struct Judgement {
 ///
 /// # Errors
 /// Nothing of the rule can be judged, whatever the segment.
-pub fn judge(rule: &Rule, plan: &Plan, report: &Report, footing: &Footing) -> Result<Vec<Judgement>, Suppression> {
+pub fn judge(rule: &Rule, report: &Report, footing: &Footing) -> Result<Vec<Judgement>, Suppression> {
     footing.unsound()?;
     let name = rule.window.to_string();
     let window = report.windows.iter().find(|window| window.window == name).ok_or(Suppression::NotReady)?;
-    if is_short(rule, plan, report, footing) {
+    if is_short(rule, window, footing) {
         return Err(Suppression::ShortHistory);
     }
     let Some(scope) = &rule.scope else { return Ok(vec![judgement(rule, window, None, &window.total)]) };
@@ -49,7 +48,7 @@ pub fn judge(rule: &Rule, plan: &Plan, report: &Report, footing: &Footing) -> Re
 }
 
 fn judgement(rule: &Rule, window: &WindowReport, segment: Option<&str>, sums: &Sums) -> Judgement {
-    let value = rule.metric.of(sums, window.has_comparison);
+    let value = rule.metric.of(sums, window.has_comparison());
     let observation = match value {
         _ if !rule.guards.are_met(sums) => Observation::Suppressed(Suppression::SmallBase),
         None => Observation::Suppressed(Suppression::Undefined),
@@ -73,11 +72,10 @@ impl Footing {
 }
 
 /// Whether the history begins after the earliest edge that the figure needs.
-fn is_short(rule: &Rule, plan: &Plan, report: &Report, footing: &Footing) -> bool {
+fn is_short(rule: &Rule, window: &WindowReport, footing: &Footing) -> bool {
     let Some(since) = footing.complete_since else { return true };
-    let comparison = rule.window.comparison().filter(|_| rule.metric.needs_comparison());
-    let (opening, _) = comparison.unwrap_or_else(|| rule.window.span());
-    opening.instant(&plan.zone, report.as_of, plan.zone.day(report.as_of)) < since
+    let comparison = window.comparison_opening.filter(|_| rule.metric.needs_comparison());
+    comparison.unwrap_or(window.opening_edge) < since
 }
 
 #[cfg(test)]
@@ -87,6 +85,7 @@ mod tests {
     use crate::domain::calendar::Zone;
     use crate::domain::currency::{Currency, ExchangeRates};
     use crate::domain::window::Window;
+    use crate::engine::plan::Plan;
     use crate::engine::report::{DimensionReport, SegmentReport};
 
     const DAY: i64 = 86_400_000;
@@ -116,9 +115,9 @@ mod tests {
             vec![segment("retail", sums(800, 90, 25)), segment("media", sums(200, 1, 5)), segment("other", sums(9, 0, 30))];
         let window = |window: &Window| WindowReport {
             window: window.to_string(),
-            opening_edge: AS_OF,
+            opening_edge: window.span().0.instant(&plan().zone, AS_OF, plan().zone.day(AS_OF)),
             closing_edge: AS_OF,
-            has_comparison: true,
+            comparison_opening: window.comparison().map(|(edge, _)| edge.instant(&plan().zone, AS_OF, plan().zone.day(AS_OF))),
             total: sums(1000, 91, 30),
             dimensions: vec![DimensionReport { dimension: "vertical".to_owned(), segments: segments.clone(), folded: 1 }],
         };
@@ -140,7 +139,7 @@ mod tests {
         for (expansion, breached) in [(99, true), (100, false), (101, false)] {
             let mut report = report();
             report.windows[0].total = sums(1000, expansion, 30);
-            let judged = judge(&rule(), &plan(), &report, &sound()).expect("sound");
+            let judged = judge(&rule(), &report, &sound()).expect("sound");
             assert_eq!(judged.len(), 1);
             assert_eq!(judged[0].observation, Observation::Value { breached, clear: !breached }, "{expansion}");
         }
@@ -154,7 +153,7 @@ mod tests {
         };
         let judged = |values: &[&str]| {
             let rule = Rule { scope: Some(scope(values)), ..rule() };
-            let judged = judge(&rule, &plan(), &report(), &sound()).expect("sound");
+            let judged = judge(&rule, &report(), &sound()).expect("sound");
             judged.into_iter().map(|judgement| (judgement.segment.unwrap_or_default(), judgement.observation)).collect::<Vec<_>>()
         };
         let retail = ("retail".to_owned(), Observation::Value { breached: false, clear: true });
@@ -175,19 +174,19 @@ mod tests {
             (early, Suppression::ShortHistory),
             (Footing { complete_since: None, ..sound() }, Suppression::ShortHistory),
         ] {
-            assert_eq!(judge(&rule(), &plan(), &report(), &footing), Err(reason));
+            assert_eq!(judge(&rule(), &report(), &footing), Err(reason));
         }
         let elsewhere = Rule { window: Window::Trailing(7), ..rule() };
-        assert_eq!(judge(&elsewhere, &plan(), &report(), &sound()), Err(Suppression::NotReady));
+        assert_eq!(judge(&elsewhere, &report(), &sound()), Err(Suppression::NotReady));
     }
 
     #[test]
     fn growth_needs_the_comparison_windows_history() {
         let growth = Rule { metric: Metric::ExpansionGrowth, window: Window::Trailing(90), ..rule() };
         let since = |days: i64| Footing { complete_since: Some(Instant((20_000 - days) * DAY)), ..Footing::default() };
-        assert!(judge(&growth, &plan(), &report(), &since(180)).is_ok());
-        assert_eq!(judge(&growth, &plan(), &report(), &since(179)), Err(Suppression::ShortHistory));
-        assert!(judge(&Rule { metric: Metric::ExpansionRate, ..growth }, &plan(), &report(), &since(90)).is_ok());
+        assert!(judge(&growth, &report(), &since(180)).is_ok());
+        assert_eq!(judge(&growth, &report(), &since(179)), Err(Suppression::ShortHistory));
+        assert!(judge(&Rule { metric: Metric::ExpansionRate, ..growth }, &report(), &since(90)).is_ok());
     }
 
     #[test]
@@ -195,7 +194,7 @@ mod tests {
         let mut report = report();
         report.windows[0].total = sums(0, 0, 30);
         let observed =
-            |report: &Report, guards| judge(&Rule { guards, ..rule() }, &plan(), report, &sound()).expect("sound")[0].observation;
+            |report: &Report, guards| judge(&Rule { guards, ..rule() }, report, &sound()).expect("sound")[0].observation;
         assert_eq!(observed(&report, Guards::default()), Observation::Suppressed(Suppression::Undefined));
         let guards = Guards { min_opening_mrr: 1, ..Guards::default() };
         assert_eq!(observed(&report, guards), Observation::Suppressed(Suppression::SmallBase));

@@ -24,8 +24,8 @@ pub struct Report {
     pub time_zone: String,
     /// Recurring revenue at `as_of`: committed MRR and usage run rate, in micro-units.
     pub mrr: Micros,
-    /// Usage of the civil day in progress, which no rate counts yet, in micro-units.
-    pub usage_today: Micros,
+    /// Usage of the civil day in progress, which no rate counts yet, in micro-units; `None` while some shard does not know its own.
+    pub usage_today: Option<Micros>,
     /// In configured order.
     pub windows: Vec<WindowReport>,
 }
@@ -37,11 +37,17 @@ pub struct WindowReport {
     pub window: String,
     pub opening_edge: Instant,
     pub closing_edge: Instant,
-    /// Whether the window has a comparison window; without one, growth and comparison expansion are absent.
-    pub has_comparison: bool,
+    /// Opening edge of the comparison window; without one, growth and comparison expansion are absent.
+    pub comparison_opening: Option<Instant>,
     pub total: Sums,
     /// By dimension in configured order.
     pub dimensions: Vec<DimensionReport>,
+}
+
+impl WindowReport {
+    pub fn has_comparison(&self) -> bool {
+        self.comparison_opening.is_some()
+    }
 }
 
 /// The segments of one dimension in one window; they add up to the window's total.
@@ -67,7 +73,7 @@ pub struct ShardTotals {
     /// The instant the totals are exact for.
     pub as_of: Instant,
     mrr: Micros,
-    usage_today: Micros,
+    usage_today: Option<Micros>,
     windows: Vec<WindowTotals>,
 }
 
@@ -82,7 +88,7 @@ impl ShardTotals {
     pub(super) fn new(
         as_of: Instant,
         totals: &Totals,
-        usage_today: Micros,
+        usage_today: Option<Micros>,
         dimensions: &[Dimension],
         symbols: &Symbols,
     ) -> ShardTotals {
@@ -106,11 +112,12 @@ impl Report {
         let frame = plan.frame(as_of);
         let window = |number: usize| {
             let (opening, closing) = plan.windows[number].span();
+            let comparison = plan.windows[number].comparison();
             WindowReport {
                 window: plan.windows[number].to_string(),
                 opening_edge: opening.instant(&plan.zone, as_of, frame.today),
                 closing_edge: closing.instant(&plan.zone, as_of, frame.today),
-                has_comparison: plan.windows[number].comparison().is_some(),
+                comparison_opening: comparison.map(|(edge, _)| edge.instant(&plan.zone, as_of, frame.today)),
                 total: summed(parts.iter().map(|part| &part.windows[number].total)),
                 dimensions: dimension_reports(plan, parts, number),
             }

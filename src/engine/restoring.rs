@@ -127,7 +127,7 @@ impl Restoring {
             accounts: self.accounts,
             held_bytes: tally.bytes,
             dedup: Dedup::restored(self.memory, self.head.hash_key, self.head.record_time, generations),
-            today: Today::restored(&self.head.ahead),
+            today: Today::restored(&self.head.ahead, self.head.passed),
             floor: (self.head.floor, self.head.floor_at),
             currencies,
         }))

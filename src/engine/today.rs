@@ -2,9 +2,12 @@
 //!
 //! Each customer's sum in each currency is converted on its own, as run rates are, so the figures of several shards add up. An
 //! account's days hold no times, so usage that lies after the view's instant waits here until the instant has passed it.
+//!
+//! A view of a restored shard may be earlier than those before its image, where a clock was ahead. What lies between the two is not
+//! kept apart any more, so the figure is not known until the view's instant has passed all usage that had passed then.
 
 use super::image::Ahead;
-use crate::domain::calendar::{Day, Instant};
+use crate::domain::calendar::{Day, Instant, Zone};
 use crate::domain::currency::{Currency, Valuation};
 use crate::domain::frame::Frame;
 use crate::domain::money::Micros;
@@ -28,6 +31,8 @@ pub struct Today {
     /// What lies at or after this instant is ahead.
     as_of: Instant,
     ahead: BinaryHeap<Reverse<Ahead>>,
+    /// Usage from this instant on is all ahead: the millisecond after the latest that has passed.
+    passed: Instant,
 }
 
 /// The day, and what was used on it so far.
@@ -44,12 +49,13 @@ struct View {
 impl Today {
     /// Without a view, only what lies ahead is kept.
     pub fn new() -> Today {
-        Today::restored(&[])
+        Today::restored(&[], Zone::EARLIEST_VIEW)
     }
 
-    /// Without a view, and with what lay ahead when an image was taken; what has passed since counts when a view begins.
-    pub fn restored(ahead: &[Ahead]) -> Today {
-        Today { view: None, as_of: Instant(i64::MIN), ahead: ahead.iter().cloned().map(Reverse).collect() }
+    /// Without a view, and with what lay ahead when an image was taken, from `passed` on; what has passed since counts when a
+    /// view begins.
+    pub fn restored(ahead: &[Ahead], passed: Instant) -> Today {
+        Today { view: None, as_of: Instant(i64::MIN), ahead: ahead.iter().cloned().map(Reverse).collect(), passed }
     }
 
     /// What lies ahead, in order.
@@ -63,7 +69,10 @@ impl Today {
         if used.at >= self.as_of {
             let Used { at, day, customer_id, currency, amount } = *used;
             self.ahead.push(Reverse(Ahead { at, day, customer_id: customer_id.into(), currency, amount }));
-        } else if let Some(view) = self.view.as_mut().filter(|view| view.day == used.day) {
+            return;
+        }
+        self.passed = self.passed.max(Instant(used.at.0 + 1));
+        if let Some(view) = self.view.as_mut().filter(|view| view.day == used.day) {
             view.add(used.customer_id, used.currency, used.amount);
         }
     }
@@ -76,8 +85,13 @@ impl Today {
     }
 
     /// What lies before this instant has passed: before the first view, the latest clock.
-    pub fn passed(&self) -> Instant {
+    pub fn as_of(&self) -> Instant {
         self.as_of
+    }
+
+    /// Usage from this instant on is all ahead.
+    pub fn passed(&self) -> Instant {
+        self.passed
     }
 
     /// Starts a view with all usage known for its day, whether it has passed or lies ahead.
@@ -92,7 +106,12 @@ impl Today {
         self.view = Some(view);
     }
 
-    /// Moves the view's instant on.
+    /// Whether the view can only be moved there by beginning anew: usage of another day has passed before the view's instant.
+    pub fn has_to_begin(&self, frame: &Frame) -> bool {
+        !self.is_known() && self.view.as_ref().is_none_or(|view| view.day != frame.today)
+    }
+
+    /// Moves the view's instant on, unless it [`Today::has_to_begin`].
     pub fn advance(&mut self, frame: &Frame) {
         if self.view.as_ref().is_none_or(|view| view.day != frame.today) {
             self.view = Some(View::new(frame));
@@ -100,9 +119,13 @@ impl Today {
         self.move_to(frame.as_of);
     }
 
-    /// The day's usage so far in the reporting currency.
-    pub fn worth(&self) -> Micros {
-        self.view.as_ref().map_or(0, |view| view.worth)
+    /// The day's usage so far in the reporting currency; `None` while it is not known.
+    pub fn worth(&self) -> Option<Micros> {
+        self.view.as_ref().filter(|_| self.is_known()).map(|view| view.worth)
+    }
+
+    fn is_known(&self) -> bool {
+        self.as_of >= self.passed
     }
 
     fn move_to(&mut self, as_of: Instant) {
@@ -167,11 +190,11 @@ mod tests {
             [(NOON - 1, 5, 5), (NOON - DAY, 7, 5), (NOON, 11, 5), (NOON + 50, 13, 5), (NOON + DAY, 17, 5)]
         {
             add(&mut today, used(at, "a", "USD", amount));
-            assert_eq!(today.worth(), expected, "used at {at}");
+            assert_eq!(today.worth(), Some(expected), "used at {at}");
         }
         for (as_of, expected) in [(NOON, 5), (NOON + 1, 16), (NOON + 51, 29), (NOON + DAY, 0), (NOON + DAY + 1, 17)] {
             today.advance(&frame(as_of));
-            assert_eq!(today.worth(), expected, "at {as_of}");
+            assert_eq!(today.worth(), Some(expected), "at {as_of}");
         }
     }
 
@@ -182,7 +205,7 @@ mod tests {
         // 0.5 rounds to 0, 1.5 to 2, half to even, for each customer.
         for (customer_id, amount, expected) in [("a", 1, 0), ("b", 1, 0), ("a", 2, 2), ("b", 2, 4), ("b", -3, 2)] {
             add(&mut today, used(NOON - 1, customer_id, "JPY", amount));
-            assert_eq!(today.worth(), expected, "{customer_id} {amount}");
+            assert_eq!(today.worth(), Some(expected), "{customer_id} {amount}");
         }
     }
 
@@ -197,9 +220,36 @@ mod tests {
                 add(&mut today, used(at, "a", "USD", amount));
             }
             today.begin(&frame(NOON), [("a".into(), code("USD"), 15)]);
-            assert_eq!(today.worth(), 3);
+            assert_eq!(today.worth(), Some(3));
             today.advance(&frame(NOON + 100));
-            assert_eq!(today.worth(), 15);
+            assert_eq!(today.worth(), Some(15));
+        }
+    }
+
+    #[test]
+    fn a_view_before_an_images_does_not_know_until_it_has_passed_it() {
+        let mut first = Today::new();
+        for (at, amount) in [(NOON, 1), (NOON + 50, 2), (NOON + DAY, 4), (NOON + DAY + 70, 8)] {
+            add(&mut first, used(at, "a", "USD", amount));
+        }
+        for (ahead_of, passed, steps) in [
+            (NOON + 10, NOON + 1, vec![(NOON - 5, None), (NOON, None), (NOON + 1, Some(1)), (NOON + 51, Some(3))]),
+            (NOON + 60, NOON + 51, vec![(NOON - 5, None), (NOON + 50, None), (NOON + 51, Some(3)), (NOON + DAY + 1, Some(4))]),
+            (NOON + DAY + 9, NOON + DAY + 1, vec![(NOON, None), (NOON + DAY, None), (NOON + DAY + 1, Some(4))]),
+            (NOON + DAY + 99, NOON + DAY + 71, vec![(NOON, None), (NOON + DAY, None), (NOON + DAY + 71, Some(12))]),
+        ] {
+            first.begin(&frame(ahead_of), []);
+            assert_eq!(first.passed(), Instant(passed));
+            let mut again = Today::restored(&first.ahead(), first.passed());
+            let all = |at: i64| [("a".into(), code("USD"), if at < NOON + DAY / 2 { 3 } else { 12 })];
+            for (number, (at, expected)) in steps.into_iter().enumerate() {
+                match number == 0 || again.has_to_begin(&frame(at)) {
+                    true => again.begin(&frame(at), all(at)),
+                    false => again.advance(&frame(at)),
+                }
+                assert_eq!(again.worth(), expected, "{at} after {ahead_of}");
+                assert!(again.passed() >= Instant(passed), "an image of it does not know more");
+            }
         }
     }
 }

@@ -8,10 +8,12 @@ use crate::domain::facts::TopicKind;
 use crate::wire::telemetry::StopReason;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 /// Not known yet.
 const UNKNOWN: i64 = -1;
+/// Behind for so long, figures are not to be relied on.
+const STALE: Duration = Duration::from_secs(300);
 
 /// The shared status of one assigned partition of all topics.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub struct Board {
     live: AtomicBool,
     incomplete: AtomicBool,
     saved_at: AtomicI64,
+    oldest_record: AtomicI64,
     generation: AtomicU32,
     stopped: OnceLock<Stopped>,
     stall: Mutex<Option<Stall>>,
@@ -40,12 +43,21 @@ struct LaneBoard {
     end: AtomicI64,
     /// How often an end was seen.
     looks: AtomicI64,
+    mark: Mutex<Mark>,
+}
+
+/// An end that was seen, and when: the next one is noted once this one is reached.
+#[derive(Debug)]
+struct Mark {
+    end: i64,
+    at: Moment,
 }
 
 impl Default for LaneBoard {
     fn default() -> Self {
         let [next, safe, target, end] = [UNKNOWN; 4].map(AtomicI64::new);
-        LaneBoard { next, safe, target, end, looks: AtomicI64::new(0) }
+        let mark = Mutex::new(Mark { end: UNKNOWN, at: Moment::now() });
+        LaneBoard { next, safe, target, end, looks: AtomicI64::new(0), mark }
     }
 }
 
@@ -98,6 +110,7 @@ impl Board {
             live: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             saved_at: AtomicI64::new(UNKNOWN),
+            oldest_record: AtomicI64::new(UNKNOWN),
             generation: AtomicU32::new(0),
             stopped: OnceLock::new(),
             stall: Mutex::new(None),
@@ -136,6 +149,29 @@ impl Board {
         lane.end.store(end, SeqCst);
         lane.looks.fetch_add(1, SeqCst);
         let _ = lane.target.compare_exchange(UNKNOWN, end, SeqCst, SeqCst);
+        let mut mark = lane.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        if lane.next.load(SeqCst) >= mark.end {
+            *mark = Mark { end, at: Moment::now() };
+        }
+    }
+
+    /// Whether an end that was seen more than five minutes ago has not been reached, or none has been seen for as long. A topic
+    /// without new records is not stale.
+    pub fn is_stale(&self, now: Moment) -> bool {
+        let old = |lane: &LaneBoard| {
+            let mark = lane.mark.lock().unwrap_or_else(PoisonError::into_inner);
+            now.saturating_duration_since(mark.at) > STALE
+        };
+        self.lanes.iter().any(old)
+    }
+
+    /// Timestamp of the oldest record of any topic that the state holds.
+    pub fn oldest_record(&self) -> Option<Instant> {
+        known(&self.oldest_record).map(Instant)
+    }
+
+    pub fn set_oldest_record(&self, at: Option<Instant>) {
+        self.oldest_record.store(at.map_or(UNKNOWN, |at| at.0), SeqCst);
     }
 
     /// The end of the readable log as seen last, and how often it was looked at.
@@ -255,6 +291,23 @@ mod tests {
     use super::*;
 
     use TopicKind::{Retries, Subscriptions, Usage};
+
+    #[test]
+    fn input_is_stale_when_an_end_is_not_reached_for_minutes() {
+        let board = Board::new(0, 1);
+        let later = |seconds| Moment::now() + Duration::from_secs(seconds);
+        assert!(!board.is_stale(later(290)) && board.is_stale(later(301)), "no end was ever seen");
+        board.set_position(Subscriptions, 5, 5);
+        board.saw_end(Subscriptions, 5);
+        assert!(!board.is_stale(later(290)), "an idle topic");
+        board.saw_end(Subscriptions, 9);
+        let behind = board.lanes[0].mark.lock().expect("nobody died").at;
+        board.saw_end(Subscriptions, 12);
+        assert_eq!(board.lanes[0].mark.lock().expect("nobody died").at, behind, "the end of before was not reached yet");
+        board.set_position(Subscriptions, 9, 9);
+        board.saw_end(Subscriptions, 12);
+        assert!(board.lanes[0].mark.lock().expect("nobody died").at > behind, "now it was");
+    }
 
     #[test]
     fn caught_up_is_the_first_end_of_all_topics_and_stays() {

@@ -4,6 +4,7 @@
 //! date, and begins the end. It waits for nobody: whatever takes long happens on a thread of its own and comes back as an event.
 //! So a revocation is acted on at once, even while a new civil day is being worked in.
 
+use super::alerting;
 use super::archivist::Archivists;
 use super::assignment::Assignment;
 use super::beginning::{Beginning, State as Begun};
@@ -144,6 +145,7 @@ impl Conductor {
         match control {
             Control::Stop => return Ok(Next::End),
             Control::Failed(failure) => return Err(failure),
+            Control::Search { query, answer } => self.crew.search(&query, &answer),
             Control::Reload { plan, segment_windows, reply } => {
                 let deadline = Moment::now() + RELOAD_DEADLINE;
                 let restoring = self.assignment.boards().iter().any(|board| !board.has_begun() && board.stopped().is_none());
@@ -218,6 +220,9 @@ impl Conductor {
         let Restored { board, sources, beginning } = restored;
         let Some(beginning) = beginning.filter(|_| self.assignment.is_present(&board)) else { return };
         let partition = board.partition;
+        if partition == alerting::PARTITION {
+            self.take_up_alerts(&beginning);
+        }
         match beginning {
             Beginning::Held(_) => self.crew.resume(board, sources),
             Beginning::State(state) => self.crew.own(self.partition(board, sources, *state)),
@@ -225,6 +230,15 @@ impl Conductor {
         self.parking.left(partition);
         self.assignment.resumed(partition);
         self.rounds.gave_up(&self.assignment, &self.shared.published);
+    }
+
+    /// The alerts of the group come with partition 0: those of its image, or those that are still here.
+    fn take_up_alerts(&self, beginning: &Beginning) {
+        let records = match beginning {
+            Beginning::Held(_) => None,
+            Beginning::State(state) => Some(state.newest.as_ref().map_or_else(Vec::new, |newest| newest.alerts.clone())),
+        };
+        self.shared.memo.take_up(records);
     }
 
     fn partition(&self, board: Arc<Board>, sources: Vec<Source>, state: Begun) -> Partition<Source> {
@@ -244,7 +258,12 @@ impl Conductor {
             let newest = position.and_then(|position| position.newest_record);
             newest.into_iter().for_each(|at| self.shared.telemetry.topic(topic).last_event.saw(at));
         }
-        Partition::new(board, ledger, Keeper::new(self.archivists.clone(), identity, generation, newest), sources)
+        let keeper = Keeper::new(self.archivists.clone(), identity, generation, newest);
+        let keeper = match board.partition {
+            alerting::PARTITION => keeper.with_alerts(self.shared.memo.clone()),
+            _ => keeper,
+        };
+        Partition::new(board, ledger, keeper, sources)
     }
 
     fn revoke(&mut self, places: &[Place], why: Revocation, released: &Sender<()>) {
@@ -253,6 +272,9 @@ impl Conductor {
         for (name, partition) in places {
             let Some(topic) = self.topic(name) else { continue };
             if let Some(board) = self.assignment.revoke(topic, *partition, why == Revocation::Rejoining) {
+                if *partition == alerting::PARTITION {
+                    self.shared.memo.give_up();
+                }
                 self.commit(std::slice::from_ref(&board));
                 self.crew.release(*partition, released.clone(), patience);
                 self.parking.park(board, self.shared.clock.steady());

@@ -4,10 +4,12 @@
 //! the store fails: an image once begun is tried until it is there or the partition is dropped, and the next one waits. An image
 //! is completed only when the dead-letter topic has every letter of a record before its positions.
 
+use super::alerting::Memo;
 use super::archivist::{Archivists, Part, Task, Wish};
 use super::board::Board;
 use super::ledger::{Ledger, TopicName};
 use crate::adapter::clock::Clock;
+use crate::domain::alert::Record;
 use crate::domain::calendar::Instant;
 use crate::domain::facts::FactKind;
 use crate::engine::image::{Scope, Step};
@@ -34,6 +36,8 @@ pub struct Keeper {
     /// The newest complete image, which a delta continues.
     newest: Option<Arc<Manifest>>,
     saving: Option<Saving>,
+    /// Where the alerts are kept that go into the images of this partition.
+    alerts: Option<Arc<Memo>>,
 }
 
 /// An image under way.
@@ -54,7 +58,17 @@ enum Stage {
 impl Keeper {
     /// `newest` is the image that the state was restored from, if it was.
     pub fn new(archivists: Archivists, identity: Identity, generation: u32, newest: Option<Arc<Manifest>>) -> Keeper {
-        Keeper { archivists, identity, generation, sequence: 0, newest, saving: None }
+        let sequence = newest.as_ref().map_or(0, |newest| newest.sequence);
+        Keeper { archivists, identity, generation, sequence, newest, saving: None, alerts: None }
+    }
+
+    /// The same, whose images hold the alerts as well.
+    pub fn with_alerts(self, memo: Arc<Memo>) -> Keeper {
+        Keeper { alerts: Some(memo), ..self }
+    }
+
+    fn alerts(&self) -> Vec<Record> {
+        self.alerts.as_ref().map_or_else(Vec::new, |memo| memo.records())
     }
 
     /// Order of the newest image that could be taken now, among all of the partition.
@@ -70,7 +84,9 @@ impl Keeper {
     /// Whether the newest complete image is that of the state at hand.
     pub fn is_current(&self, ledger: &Ledger) -> bool {
         let next = |positions: &[Option<Position>; TOPICS]| positions.map(|position| position.map(|position| position.next));
-        self.newest.as_ref().is_some_and(|newest| next(&newest.positions) == next(&ledger.positions))
+        let is_current =
+            |newest: &Arc<Manifest>| next(&newest.positions) == next(&ledger.positions) && newest.alerts == self.alerts();
+        self.newest.as_ref().is_some_and(is_current)
     }
 
     /// Freezes the state and begins its image, unless one is under way. Never that of a partition that was stopped: its state may
@@ -93,6 +109,7 @@ impl Keeper {
             head,
             pieces: Vec::new(),
             base_pieces: 0,
+            alerts: self.alerts(),
         };
         let before = self.newest.clone().filter(|_| scope == Scope::Delta);
         let (task, wish) = Task::new(&manifest, before);

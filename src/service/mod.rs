@@ -1,12 +1,13 @@
 //! The running service: Kafka in, figures out.
 //!
 //! Threads, and what each owns: the *conductor* (partitions, views, readiness), the *workers* (shards), the *restorers* (what a partition
-//! begins with), the *archivists* (images on their way into the store), the *group* (membership), the *watch* (ends of the logs), and HTTP. They share immutable views, counters and boards of atomics, and talk over channels;
+//! begins with), the *archivists* (images on their way into the store), *alerting* (rules and receivers), the *group* (membership), the *watch* (ends of the logs), and HTTP. They share immutable views, counters and boards of atomics, and talk over channels;
 //! no lock is ever held across a call to another part.
 //!
 //! [`Service::start`] returns at once. What is not there yet (brokers, topics, registry) is waited for, and `/-/ready` says so;
 //! only what a person has to change ends the service.
 
+pub mod alerting;
 pub mod archivist;
 pub mod assignment;
 pub mod beginning;
@@ -27,6 +28,7 @@ mod readiness;
 mod restorer;
 mod rounds;
 pub mod schemas;
+pub mod searches;
 mod watch;
 pub mod worker;
 
@@ -35,6 +37,7 @@ use crate::adapter::store::Store;
 use crate::adapter::{http, kafka, registry};
 use crate::domain::facts::TopicKind;
 use crate::engine::plan::Plan;
+use crate::engine::shard::movers::{Mover, Query};
 use crate::wire::published::Published;
 use crate::wire::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -71,6 +74,8 @@ pub struct Settings {
     pub rebuild: bool,
     /// Bytes of resident memory from which on nothing more is taken in; `None` for no limit.
     pub memory_limit: Option<u64>,
+    /// What is watched, and who is told.
+    pub alerting: alerting::Settings,
     /// How often a new view is begun.
     pub tick: Duration,
     /// Bytes of records that may be fetched ahead, over all partitions.
@@ -108,6 +113,8 @@ struct Shared {
     telemetry: Arc<Telemetry>,
     /// The partitions worked on.
     boards: Arc<ArcSwap<Vec<Arc<Board>>>>,
+    /// The alerts of the group.
+    memo: Arc<alerting::Memo>,
     tick: Duration,
 }
 
@@ -116,6 +123,11 @@ enum Control {
     Stop,
     /// A thread is gone.
     Failed(Failure),
+    /// Look for the customers that moved most; each worker answers once.
+    Search {
+        query: Query,
+        answer: Sender<Vec<Mover>>,
+    },
     Reload {
         plan: Arc<Plan>,
         segment_windows: Arc<[String]>,
@@ -140,6 +152,7 @@ pub struct Running {
 pub struct Handle {
     control: Sender<Control>,
     shared: Shared,
+    alerting: Sender<alerting::Order>,
 }
 
 impl Service {
@@ -156,11 +169,11 @@ impl Service {
             published: Arc::new(Published::new()),
             telemetry: Arc::new(Telemetry::new(&topics.subscriptions, &topics.usage, &topics.retries)),
             boards: Arc::default(),
+            memo: Arc::default(),
             tick: settings.tick,
         };
         shared.telemetry.config_last_reload_successful.set_flag(true);
         let (control, told) = unbounded();
-        let handle = Handle { control: control.clone(), shared: shared.clone() };
         let (close_http, closed) = oneshot::channel();
         let state = http::State {
             published: shared.published.clone(),
@@ -168,6 +181,8 @@ impl Service {
             reload: settings.reload.clone(),
         };
         let http = spawn("http", control.clone(), move || serve(listener, state, closed))?;
+        let alerting = alerting::hire(settings.alerting.clone(), shared.clone(), control.clone())?;
+        let handle = Handle { control: control.clone(), shared: shared.clone(), alerting };
         let conduct = move || opening::open(settings, shared, control, told)?.map_or(Ok(()), conductor::Conductor::run);
         let conductor = std::thread::Builder::new().name("conductor".into()).spawn(conduct).map_err(|error| no_thread(&error))?;
         Ok(Running { address, handle, conductor, http, close_http })
@@ -203,6 +218,12 @@ impl Handle {
     /// Tells the service to end in order; [`Running::wait`] returns when it has.
     pub fn stop(&self) {
         let _ = self.control.send(Control::Stop);
+    }
+
+    /// Replaces rules and what is expected of the service itself; receivers stay.
+    pub fn reload_alerting(&self, settings: alerting::Settings) {
+        // Nobody listens only when the service is ending.
+        let _ = self.alerting.send(alerting::Order::Reload(Box::new(settings)));
     }
 
     /// Replaces windows, dimensions, rates and segment windows; the view is replaced at once when the new one is exact.

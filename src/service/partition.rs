@@ -109,6 +109,8 @@ impl<F: Feed> Partition<F> {
         for topic in self.board.topics() {
             self.board.set_position(*topic, self.ledger.next(*topic), self.ledger.safe(*topic));
         }
+        let oldest = self.ledger.positions.iter().flatten().filter_map(|position| position.oldest_record).min();
+        self.board.set_oldest_record(oldest);
         self.board.check_caught_up();
     }
 

@@ -1,5 +1,6 @@
 //! Formats: bytes in, bytes out. No sockets, no files, no clock.
 
+pub mod alerting;
 pub mod avro;
 pub mod checkpoint;
 pub mod container;
@@ -7,6 +8,7 @@ pub mod encode;
 pub mod exposition;
 pub mod framing;
 pub mod gzip;
+pub mod notification;
 pub mod plain;
 pub mod published;
 pub mod readiness;

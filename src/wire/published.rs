@@ -3,6 +3,7 @@
 //! Readers take the current value without a lock and never wait for a writer; a view is replaced as a whole, so the figures of
 //! one scrape or report always belong together.
 
+use super::alerting::Standing;
 use super::readiness::{Phase, Readiness};
 use crate::engine::report::Report;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -25,6 +26,7 @@ pub struct View {
 pub struct Published {
     view: ArcSwapOption<View>,
     readiness: ArcSwap<Readiness>,
+    alerts: ArcSwap<Standing>,
 }
 
 impl Published {
@@ -33,6 +35,7 @@ impl Published {
         Published {
             view: ArcSwapOption::empty(),
             readiness: ArcSwap::from_pointee(Readiness::new(Phase::Starting, "The service is starting.")),
+            alerts: ArcSwap::default(),
         }
     }
 
@@ -52,6 +55,15 @@ impl Published {
 
     pub fn readiness(&self) -> Arc<Readiness> {
         self.readiness.load_full()
+    }
+
+    /// Where every alerting rule stands; no rule before the first evaluation.
+    pub fn alerts(&self) -> Arc<Standing> {
+        self.alerts.load_full()
+    }
+
+    pub fn set_alerts(&self, standing: Standing) {
+        self.alerts.store(Arc::new(standing));
     }
 
     pub fn set_readiness(&self, readiness: Readiness) {
@@ -76,7 +88,7 @@ mod tests {
             currency: "USD".into(),
             time_zone: "UTC".into(),
             mrr: 0,
-            usage_today: 0,
+            usage_today: Some(0),
             windows: vec![],
         };
         View { report, live_partitions: 1, owns_all: true, segment_windows: Arc::new([]) }

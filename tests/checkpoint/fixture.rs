@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use upswell::domain::account::{Account, Item, Subscription, Version};
+use upswell::domain::alert::{Fraction, Record, Resolved, State, Suppression, Told};
 use upswell::domain::calendar::{Day, Instant};
 use upswell::domain::currency::Currency;
 use upswell::domain::facts::{FactKind, Reason, Status};
@@ -147,9 +148,11 @@ pub fn manifest(pieces: Vec<PieceRef>) -> Manifest {
             hash_key: (u64::MAX, 0x0011_2233_4455_6677),
             generations: vec![(NOON, 3), (Instant(NOON.0 + 86_400_000), 3)],
             ahead: vec![ahead],
+            passed: Instant(NOON.0 - 60_000),
         },
         pieces,
         base_pieces: 1,
+        alerts: alerts(),
     }
 }
 
@@ -180,4 +183,35 @@ fn owned(section: SectionRef) -> Result<Section, Damage> {
         }
         SectionRef::Rejected { topic, changes } => Section::Rejected { topic, changes: changes.collect::<Result<_, _>>()? },
     })
+}
+
+/// One alert of each kind.
+fn alerts() -> Vec<Record> {
+    let record = |rule: &str, state| Record {
+        rule: rule.to_owned(),
+        segment: None,
+        definition: 0x0123_4567_89ab_cdef,
+        state,
+        suppressed: None,
+        value: None,
+        resolved: None,
+        told: vec![],
+    };
+    let since = Instant(1_789_000_000_000);
+    let (chat, pager) =
+        (Told { receiver: "chat".to_owned(), resolved: true }, Told { receiver: "pager".to_owned(), resolved: false });
+    vec![
+        record("Pending", State::Pending { since, held: 60_000 }),
+        Record {
+            value: Fraction::new(-99, 1000),
+            told: vec![chat, pager],
+            ..record("Firing", State::Firing { since, clear: None })
+        },
+        Record {
+            segment: Some("retail".to_owned()),
+            suppressed: Some((Suppression::SmallBase, since)),
+            ..record("Clearing", State::Firing { since, clear: Some(5) })
+        },
+        Record { resolved: Some(Resolved { since, at: Instant(since.0 + 1) }), ..record("Over", State::Inactive) },
+    ]
 }

@@ -1,6 +1,6 @@
-//! Checkpoints on disk: what is written is read, what is damaged is refused, at bounded cost, and version 1 stays readable.
+//! Checkpoints on disk: what is written is read, what is damaged is refused, at bounded cost, and each version stays readable.
 //!
-//! `BLESS=1 cargo test --test checkpoint` writes the golden files anew, which is right only before a version is released.
+//! `BLESS=1 cargo test --test checkpoint` writes the golden files of the present version anew, which is right only before it is released.
 
 mod crafted;
 mod damage;

@@ -212,6 +212,7 @@ impl Owner {
             head,
             pieces: Vec::new(),
             base_pieces: 0,
+            alerts: Vec::new(),
         }
     }
 

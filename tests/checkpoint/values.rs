@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use upswell::domain::account::{Account, Item, Subscription, Version};
+use upswell::domain::alert::{Fraction, Record, Resolved, State, Suppression, Told};
 use upswell::domain::calendar::{Day, Instant};
 use upswell::domain::currency::Currency;
 use upswell::domain::facts::{FactKind, Reason, Status};
@@ -118,11 +119,36 @@ pub fn identity() -> impl Strategy<Value = Identity> {
 fn head() -> impl Strategy<Value = Head> {
     let ahead = (instant(), day(), text(), currency(), amount());
     let ahead = ahead.prop_map(|(at, day, id, currency, amount)| Ahead { at, day, customer_id: id.into(), currency, amount });
-    let counts = (any::<u64>(), any::<u32>(), day(), instant(), option::of(instant()), any::<(u64, u64)>());
+    let counts = (any::<u64>(), any::<u32>(), day(), [instant(), instant()], option::of(instant()), any::<(u64, u64)>());
     (counts, vec((instant(), any::<u64>()), 0..4), vec(ahead, 0..4)).prop_map(|(counts, generations, ahead)| {
-        let (accounts, texts, floor, floor_at, record_time, hash_key) = counts;
-        Head { accounts, texts, floor, floor_at, record_time, hash_key, generations, ahead }
+        let (accounts, texts, floor, [floor_at, passed], record_time, hash_key) = counts;
+        Head { accounts, texts, floor, floor_at, record_time, hash_key, generations, ahead, passed }
     })
+}
+
+fn alert() -> impl Strategy<Value = Record> {
+    let millis = || 0..=i64::MAX;
+    let state = prop_oneof![
+        Just(State::Inactive),
+        (instant(), millis()).prop_map(|(since, held)| State::Pending { since, held }),
+        (instant(), option::of(millis())).prop_map(|(since, clear)| State::Firing { since, clear }),
+    ];
+    let suppressed = option::of((select(Suppression::ALL.to_vec()), instant()));
+    let value = option::of((any::<i128>(), 1..=i128::MAX).prop_map(|(n, d)| Fraction::new(n, d).expect("it is not 0")));
+    let resolved = option::of((instant(), instant()).prop_map(|(since, at)| Resolved { since, at }));
+    let told = vec((text(), any::<bool>()).prop_map(|(receiver, resolved)| Told { receiver, resolved }), 0..3);
+    (text(), option::of(text()), any::<u64>(), state, suppressed, value, resolved, told).prop_map(
+        |(rule, segment, definition, state, suppressed, value, resolved, told)| Record {
+            rule,
+            segment,
+            definition,
+            state,
+            suppressed,
+            value,
+            resolved,
+            told,
+        },
+    )
 }
 
 pub fn manifest() -> impl Strategy<Value = Manifest> {
@@ -135,18 +161,10 @@ pub fn manifest() -> impl Strategy<Value = Manifest> {
         PieceRef { name, length, checksum }
     });
     let pieces = vec(piece, 0..5).prop_flat_map(|pieces| (0..=pieces.len() as u32, Just(pieces)));
-    (identity(), any::<(u32, u64, u64)>(), instant(), positions, any::<[[u64; 3]; 2]>(), head(), pieces).prop_map(
-        |(identity, (generation, writer, sequence), taken_at, positions, placement, head, (base_pieces, pieces))| Manifest {
-            identity,
-            generation,
-            writer,
-            sequence,
-            taken_at,
-            positions,
-            placement,
-            head,
-            pieces,
-            base_pieces,
+    let rest = (head(), pieces, vec(alert(), 0..4));
+    (identity(), any::<(u32, u64, u64)>(), instant(), positions, any::<[[u64; 3]; 2]>(), rest).prop_map(
+        |(identity, (generation, writer, sequence), taken_at, positions, placement, (head, (base_pieces, pieces), alerts))| {
+            Manifest { identity, generation, writer, sequence, taken_at, positions, placement, head, pieces, base_pieces, alerts }
         },
     )
 }

@@ -33,8 +33,12 @@ fn check(brokers: &str, registry: &str, topics: &str) -> (i32, String, String) {
 }
 
 fn check_place(brokers: &str, registry: &str, topics: &str, place: &str) -> (i32, String, String) {
+    check_with(brokers, registry, topics, &format!("checkpoint: {{url: '{place}'}}\n"))
+}
+
+fn check_with(brokers: &str, registry: &str, topics: &str, more: &str) -> (i32, String, String) {
     let text = format!(
-        "kafka: {{brokers: '{brokers}', topics: {{{topics}, dead_letters: dead}}}}\nschema_registry: {{url: '{registry}'}}\ncheckpoint: {{url: '{place}'}}\n"
+        "kafka: {{brokers: '{brokers}', topics: {{{topics}, dead_letters: dead}}}}\nschema_registry: {{url: '{registry}'}}\n{more}"
     );
     let directory = directory(&[("c.yaml", &text)]);
     run(directory.path(), &["check", "--config", "c.yaml", "--log-level", "error"])
@@ -104,4 +108,20 @@ fn a_place_where_no_checkpoint_can_be_kept_is_a_trouble() {
         assert_eq!(code, 78, "{out}{err}");
         assert!(err.contains(part) && err.contains("checkpoint.url"), "{err}");
     }
+}
+
+#[test]
+fn receivers_are_looked_at_and_told_nothing() {
+    let (broker, registry) = (broker(), registry());
+    let check = |tls: &str| {
+        let receiver = format!("{{name: chat, slack: {{url: 'https://hooks.invalid/services/secret'}}, tls: {{{tls}}}}}");
+        let more = format!("checkpoint: {{url: 'file:///tmp'}}\nalerts: {{receivers: [{receiver}]}}\n");
+        check_with(broker.servers(), &registry, "subscriptions: good, usage: usage", &more)
+    };
+    let (code, out, err) = check("");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("# alerts: chat goes to https://hooks.invalid; `upswell alerts test chat` tries it\n"), "{out}");
+    let (code, out, err) = check("ca: '-----BEGIN rubbish'");
+    assert!(code == 78 && err.contains("alerts: receiver chat: tls.ca holds nothing usable"), "{out}{err}");
+    assert!(!out.contains("services/secret") && !err.contains("services/secret"), "{out}{err}");
 }

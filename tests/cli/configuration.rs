@@ -27,7 +27,7 @@ fn every_fault_is_reported_at_once_with_its_place() {
             ("faulty.yaml:4:5: kafka.properties: group.id is Upswell's own; ", "kafka.group_id"),
             ("faulty.yaml:6:13: revenue.windows: there is no window \"last_week\"; ", "trailing_<N>d"),
             ("faulty.yaml:7:3: revenue.colour: unknown key; ", "remove it"),
-            ("faulty.yaml:8:11: alerts: unknown key churn; ", "use interval"),
+            ("faulty.yaml:8:11: alerts.churn: unknown key; ", "receivers"),
         ] {
             let line = lines.next().unwrap_or_default();
             assert!(line.starts_with(start) && line.contains(sentence), "{line}");

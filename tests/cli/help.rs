@@ -3,7 +3,10 @@
 use super::{directory, run};
 use std::path::Path;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 15] = [
+    "alerts",
+    "alerts list",
+    "alerts test",
     "audit",
     "check",
     "dead-letters",
@@ -64,6 +67,8 @@ fn misuse_is_exit_code_2_and_says_so_on_stderr() {
         &["dead-letters", "replay", "--config", "c"],
         &["dead-letters", "replay", "--config", "c", "--all", "--reason", "decode"],
         &["dead-letters", "replay", "--config", "c", "--origin", "billing.usage/3/42"],
+        &["alerts", "list", "--url", "localhost:9817"],
+        &["alerts", "test", "--config", "c"],
         &["schema", "invoices"],
         &["schema", "--log-level", "loud"],
     ] {

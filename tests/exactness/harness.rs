@@ -4,7 +4,7 @@ use crate::history::{History, Step};
 use crate::twin;
 use crate::twin::calendar::Calendar;
 use crate::twin::facts::{Event, Fact, accept};
-use crate::twin::rates::{band, motion_rates, rates};
+pub use crate::twin::same::{equal, same};
 use crate::twin::setup::Setup;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -14,7 +14,6 @@ use std::sync::Arc;
 use upswell::domain::calendar::{Day, Instant, Zone};
 use upswell::domain::currency::{Currency, ExchangeRates, RateTable};
 use upswell::domain::facts::Reason;
-use upswell::domain::rates::Sums;
 use upswell::domain::window::Window;
 use upswell::engine::dedup::Memory;
 use upswell::engine::plan::Plan;
@@ -187,49 +186,6 @@ pub fn follow(history: &History) -> Result<(), String> {
         checked.map_err(|difference| format!("after step {}: {difference}", number + 1))?;
     }
     Ok(())
-}
-
-/// An error about the first figure in which two views differ; the rates of both are judged by the twin's arithmetic.
-pub fn same(expected: &Report, actual: &Report) -> Result<(), String> {
-    equal("as_of", &expected.as_of, &actual.as_of)?;
-    equal("currency", &expected.currency, &actual.currency)?;
-    equal("zone", &expected.time_zone, &actual.time_zone)?;
-    equal("mrr", &expected.mrr, &actual.mrr)?;
-    equal("usage today", &expected.usage_today, &actual.usage_today)?;
-    equal("number of windows", &expected.windows.len(), &actual.windows.len())?;
-    for (one, other) in expected.windows.iter().zip(&actual.windows) {
-        let name = &one.window;
-        equal("window", &(name, one.has_comparison), &(&other.window, other.has_comparison))?;
-        equal(name, &(one.opening_edge, one.closing_edge), &(other.opening_edge, other.closing_edge))?;
-        same_sums(name, &one.total, &other.total, one.has_comparison)?;
-        equal(name, &one.dimensions.len(), &other.dimensions.len())?;
-        let has_comparison = one.has_comparison;
-        for (one, other) in one.dimensions.iter().zip(&other.dimensions) {
-            let values = |segments: &[upswell::engine::report::SegmentReport]| -> Vec<String> {
-                segments.iter().map(|segment| segment.value.clone()).collect()
-            };
-            let at = format!("{name}, {}", one.dimension);
-            equal(&at, &one.dimension, &other.dimension)?;
-            equal(&at, &values(&one.segments), &values(&other.segments))?;
-            for (mine, yours) in one.segments.iter().zip(&other.segments) {
-                same_sums(&format!("{at}, {:?}", mine.value), &mine.sums, &yours.sums, has_comparison)?;
-            }
-            equal(&format!("{at}, folded"), &one.folded, &other.folded)?;
-        }
-    }
-    Ok(())
-}
-
-fn same_sums(at: &str, expected: &Sums, actual: &Sums, has_comparison: bool) -> Result<(), String> {
-    equal(at, &expected.money, &actual.money)?;
-    equal(at, &expected.customers, &actual.customers)?;
-    equal(at, &rates(expected, has_comparison), &actual.rates(has_comparison))?;
-    equal(at, &motion_rates(expected), &actual.motion_rates())?;
-    equal(at, &band(expected), &actual.band())
-}
-
-pub fn equal<T: PartialEq + std::fmt::Debug>(at: &str, expected: &T, actual: &T) -> Result<(), String> {
-    (expected == actual).then_some(()).ok_or_else(|| format!("{at}:\n  twin   {expected:?}\n  engine {actual:?}"))
 }
 
 /// Runs a property over random values. `UPSWELL_SEED` repeats a run, `PROPTEST_CASES` raises the number of cases.

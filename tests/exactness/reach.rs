@@ -14,7 +14,7 @@ const MOTIONS: [&str; 5] = ["upsell", "cross_sell", "seats", "usage", "price"];
 
 /// What a view shows, by name.
 fn shown(report: &Report) -> Vec<(String, bool)> {
-    let mut shown = vec![("usage today".to_owned(), report.usage_today != 0)];
+    let mut shown = vec![("usage today".to_owned(), report.usage_today != Some(0))];
     for window in &report.windows {
         let Sums { money, customers } = &window.total;
         let mut add = |name: &str, yes: bool| shown.push((name.to_owned(), yes));

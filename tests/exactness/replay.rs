@@ -248,13 +248,13 @@ fn window_json(window: &WindowReport) -> Json {
         ("opening_edge".to_owned(), instant(window.opening_edge)),
         ("closing_edge".to_owned(), instant(window.closing_edge)),
     ];
-    entries.extend(figures(&window.total, window.has_comparison));
+    entries.extend(figures(&window.total, window.has_comparison()));
     let mut segments = Vec::new();
     for dimension in &window.dimensions {
         segments.extend(dimension.segments.iter().map(|SegmentReport { value, sums }| {
             let names = [("dimension", &dimension.dimension), ("value", value)];
             let mut segment: Vec<(String, Json)> = names.map(|(name, text)| (name.to_owned(), Json::text(text))).into();
-            segment.extend(figures(sums, window.has_comparison));
+            segment.extend(figures(sums, window.has_comparison()));
             Json::Object(segment)
         }));
     }

@@ -168,7 +168,7 @@ fn usage_is_a_rate_from_its_seventh_day_on() {
     ] {
         assert_eq!(ten_a_day(as_of).mrr, expected, "{as_of}");
     }
-    assert_eq!(ten_a_day("2026-03-25T11:00:00Z").usage_today, units(10));
+    assert_eq!(ten_a_day("2026-03-25T11:00:00Z").usage_today, Some(units(10)));
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! A fixed report and telemetry with awkward values, and scrapes of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use upswell::domain::alert::{State, Suppression};
 use upswell::domain::calendar::Instant;
 use upswell::domain::facts::{FactKind, Reason, TopicKind};
 use upswell::domain::rates::{Customers, Money, Sums};
 use upswell::engine::report::{DimensionReport, Report, SegmentReport, WindowReport};
+use upswell::wire::alerting::{AlertStanding, RuleStanding, Standing, Threshold};
 use upswell::wire::exposition::{Exposition, Format};
 use upswell::wire::published::{Published, View};
 use upswell::wire::readiness::{Phase, Readiness};
@@ -46,7 +49,7 @@ fn window(name: &str, has_comparison: bool) -> WindowReport {
         window: name.to_owned(),
         opening_edge: Instant(1_781_049_600_000),
         closing_edge: Instant(1_789_027_200_500),
-        has_comparison,
+        comparison_opening: has_comparison.then_some(Instant(1_773_273_600_000)),
         total: sums(9),
         dimensions: vec![
             DimensionReport { dimension: "cohort".to_owned(), segments: vec![cohort], folded: 0 },
@@ -62,7 +65,7 @@ pub fn view() -> View {
         currency: "USD".to_owned(),
         time_zone: "UTC".to_owned(),
         mrr: 90_071_992_547_409_930_001,
-        usage_today: -1,
+        usage_today: Some(-1),
         windows: vec![window("month_to_date", false), window("trailing_90d", true)],
     };
     View { report, live_partitions: 3, owns_all: true, segment_windows: Arc::new(["trailing_90d".to_owned()]) }
@@ -81,6 +84,7 @@ pub fn telemetry() -> Telemetry {
     }
     retries(&telemetry);
     checkpoints(&telemetry);
+    notifications(&telemetry);
     telemetry.topic(FactKind::Usage).duplicates.add(17);
     telemetry.topic(FactKind::Usage).rejected.add(Reason::Decode, 3);
     telemetry.dead_letters.add(Reason::Decode, 2);
@@ -92,6 +96,8 @@ pub fn telemetry() -> Telemetry {
     telemetry.memory_limit.set(3 << 30);
     telemetry.memory_full.set_flag(false);
     telemetry.history_incomplete.set_flag(false);
+    telemetry.history_complete_since.set(Instant(1_735_689_600_000));
+    telemetry.input_stale.set_flag(false);
     telemetry.rollover_duration.set(Duration::from_micros(1_500));
     telemetry.config_last_reload_successful.set_flag(true);
     telemetry.partitions.stop(2, StopReason::LogTruncated);
@@ -107,6 +113,18 @@ fn retries(telemetry: &Telemetry) {
     topic.partitions.set(3);
     topic.assigned_partitions.set(3);
     telemetry.partitions.set_lag(TopicKind::Retries, 0, 4);
+}
+
+/// A receiver that was never called, and one of whose three calls two failed.
+fn notifications(telemetry: &Telemetry) {
+    telemetry.notifications.open("chat");
+    let oncall = telemetry.notifications.open("oncall");
+    oncall.attempts.add(3);
+    oncall.failures.add(2);
+    oncall.dropped.add(1);
+    for millis in [12, 2_000, 30_001] {
+        oncall.duration.observe(Duration::from_millis(millis));
+    }
 }
 
 /// Twelve checkpoints begun, two of them failed, three on a bound or beyond the last one.
@@ -128,7 +146,33 @@ pub fn published() -> Published {
     let published = Published::new();
     published.publish(view());
     published.set_readiness(Readiness::new(Phase::Live, "All partitions have caught up."));
+    published.set_alerts(alerts());
     published
+}
+
+/// A rule over the total that fires, and one about the service.
+fn alerts() -> Standing {
+    let alert = AlertStanding {
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        state: State::Firing { since: Instant(1_789_000_000_000), clear: None },
+        value: Some(0.08),
+        suppressed: Some((Suppression::Stale, Instant(1_789_027_000_000))),
+    };
+    let rule = |name: &str, threshold, alerts| RuleStanding {
+        name: name.to_owned(),
+        query: String::new(),
+        pending: 0,
+        keep: 0,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        threshold,
+        suppressed: None,
+        alerts,
+    };
+    let threshold = Threshold { metric: "expansion_rate", window: "trailing_365d".to_owned(), value: 0.1 };
+    let rules = vec![rule("UpswellExpansionRateLow", Some(threshold), vec![alert]), rule("UpswellNoEvents", None, vec![])];
+    Standing { evaluated_at: Some(Instant(1_789_027_200_000)), interval: Duration::from_secs(15), rules }
 }
 
 /// One scrape.

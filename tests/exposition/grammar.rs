@@ -143,22 +143,29 @@ fn openmetrics_families_are_well_formed() {
 fn buckets_are_cumulative_and_agree_with_the_count() {
     for (format, parse) in [(Format::Text, parse as fn(&str) -> _), (Format::OpenMetrics, parse_openmetrics)] {
         let families: BTreeMap<String, Family> = parse(&fixture::stable_scrape(format));
-        let histograms = families.iter().filter(|(_, family)| family.kind == "histogram");
-        assert_eq!(histograms.clone().map(|(name, _)| name).collect::<Vec<_>>(), ["upswell_checkpoint_duration_seconds"]);
-        for (name, family) in histograms {
-            let of = |suffix| family.samples.iter().filter(move |sample| sample.name == format!("{name}{suffix}"));
+        let expected = [
+            ("upswell_checkpoint_duration_seconds", None, 10.0, 602.023),
+            ("upswell_notification_duration_seconds", Some("chat"), 0.0, 0.0),
+            ("upswell_notification_duration_seconds", Some("oncall"), 3.0, 32.013),
+        ];
+        let names: BTreeSet<_> = families.iter().filter(|(_, family)| family.kind == "histogram").map(|(name, _)| name).collect();
+        assert!(names.into_iter().eq(expected.map(|(name, ..)| name).into_iter().collect::<BTreeSet<_>>()));
+        for (name, receiver, count, sum) in expected {
+            let whose = |sample: &&Sample| receiver.is_none_or(|receiver| sample.labels[0].1 == receiver);
+            let samples: Vec<_> = families[name].samples.iter().filter(whose).collect();
+            let of = |suffix| samples.iter().filter(move |sample| sample.name == format!("{name}{suffix}"));
             let buckets: Vec<(f64, f64)> = of("_bucket").map(|sample| (bound(sample), sample.value)).collect();
             let totals = |suffix| of(suffix).map(|sample| sample.value).collect::<Vec<_>>();
             assert!(buckets.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1), "{format:?}: {buckets:?}");
-            assert_eq!(buckets.last(), Some(&(f64::INFINITY, 10.0)), "{format:?}");
-            assert_eq!((totals("_count"), totals("_sum")), (vec![10.0], vec![602.023]), "{format:?}");
+            assert_eq!(buckets.last(), Some(&(f64::INFINITY, count)), "{format:?}");
+            assert_eq!((totals("_count"), totals("_sum")), (vec![count], vec![sum]), "{format:?}");
         }
     }
 }
 
 /// The bound of a bucket; the formats write 1 differently.
 fn bound(sample: &Sample) -> f64 {
-    let [(label, bound)] = sample.labels.as_slice() else { panic!("{sample:?}") };
+    let Some((label, bound)) = sample.labels.last() else { panic!("{sample:?}") };
     assert_eq!(label, "le");
     bound.parse().expect("a number or +Inf")
 }

@@ -91,6 +91,7 @@ fn a_fresh_service_shows_counters_at_0_and_no_unknown_gauge() {
         "upswell_invariant_violations_total",
         "upswell_live_partitions",
         "upswell_misplaced_customers_total",
+        "upswell_phase",
         "upswell_ready",
         "upswell_rebalances_total",
         "upswell_rebuilds_total",
@@ -125,6 +126,8 @@ fn what_is_undefined_is_absent() {
         assert_eq!(value(&families, name, &["month_to_date"]), None, "{name}");
         assert!(value(&families, name, &["trailing_90d"]).is_some(), "{name}");
     }
+    let unknown = published_with(|view| view.report.usage_today = None);
+    assert_eq!(value(&scraped(unknown, fixture::telemetry()), "upswell_usage_today", &[]), None);
     // The cohort has no opening revenue.
     assert_eq!(value(&families, "upswell_segment_opening_mrr", &["trailing_90d", "cohort", "2026-03"]), Some(0.0));
     assert_eq!(value(&families, "upswell_segment_expansion_rate_ratio", &["trailing_90d", "cohort", "2026-03"]), None);
@@ -170,6 +173,10 @@ fn figures_are_the_reports() {
         ("upswell_memory_limit_bytes", &[], 3_221_225_472.0),
         ("upswell_memory_full", &[], 0.0),
         ("upswell_rollover_duration_seconds", &[], 0.0015),
+        ("upswell_notifications_total", &["oncall"], 3.0),
+        ("upswell_notifications_failed_total", &["oncall"], 2.0),
+        ("upswell_notifications_dropped_total", &["oncall"], 1.0),
+        ("upswell_notifications_dropped_total", &["chat"], 0.0),
         ("upswell_live_partitions", &[], 3.0),
         ("upswell_ready", &[], 1.0),
     ] {

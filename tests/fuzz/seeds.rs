@@ -133,9 +133,13 @@ fn configurations() -> Vec<Seed> {
                  checkpoint: { url: \"s3://b/p\", interval: 30s }\nlimits: { memory: 2GiB }\n";
     let variables = "kafka: { brokers: a }\n%%\nUPSWELL_REVENUE_CURRENCY=EUR\nUPSWELL_REVENUE_WINDOWS=last_month,trailing_30d\n\
                      UPSWELL_METRICS_SEGMENT_WINDOWS=last_month\nUPSWELL_HTTP_LISTEN=:9817\n";
+    let receivers = "kafka: { brokers: a }\nalerts:\n  receivers:\n    - { name: a, slack: { url: \"https://h/x\" }, timeout: 5s, severities: [critical] }\n\
+                     \x20   - name: b\n      alertmanager: { urls: [\"http://h:9093\"] }\n      basic_auth: { user: u, password: p }\n\
+                     \x20     tls: { ca: \"-----BEGIN C\" }\n    - { name: c, pagerduty: { routing_key: k }, proxy: \"http://p:1\", send_resolved: false }\n";
     let aliases = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n<<: *a\n";
     vec![
         seed("valid-reference", std::fs::read(reference).expect("it can be read")),
+        seed("valid-receivers", receivers),
         seed("valid-service", small),
         seed("valid-variables", variables),
         seed("odd-aliases", aliases),

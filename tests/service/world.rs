@@ -19,7 +19,7 @@ use upswell::engine::dedup::Memory;
 use upswell::engine::plan::Plan;
 use upswell::engine::report::Report;
 use upswell::engine::shard::Shard;
-use upswell::service::{Running, Service, Settings};
+use upswell::service::{Running, Service, Settings, alerting};
 
 pub const SUBSCRIPTIONS: &str = "billing.subscriptions";
 pub const USAGE: &str = "billing.usage";
@@ -34,6 +34,20 @@ pub struct World {
     pub cluster: MockCluster<'static, DefaultProducerContext>,
     pub registry: crate::registry::Registry,
     producer: BaseProducer,
+}
+
+/// No rule, and nobody to tell.
+pub fn quiet() -> alerting::Settings {
+    alerting::Settings {
+        rules: vec![],
+        limits: None,
+        interval: Duration::from_millis(50),
+        longest: 60_000,
+        receivers: vec![],
+        base: "http://upswell".to_owned(),
+        complete_since: None,
+        zone: Zone::named("UTC").expect("a zone"),
+    }
 }
 
 impl World {
@@ -82,6 +96,7 @@ impl World {
             checkpoint_interval: Duration::from_millis(200),
             rebuild: false,
             memory_limit: None,
+            alerting: quiet(),
             tick: Duration::from_millis(50),
             fetch_bytes: 64 << 20,
         }

@@ -2,6 +2,7 @@
 
 use super::answer::{Failure, json, text, with_common_headers};
 use super::{Reload, State};
+use crate::wire::alerting;
 use crate::wire::exposition::{Exposition, Format};
 use crate::wire::gzip;
 use crate::wire::published::View;
@@ -40,6 +41,8 @@ pub fn router(state: State) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         .route("/api/v1/report", get(report))
+        .route("/api/v1/rules", get(rules))
+        .route("/api/v1/alerts", get(alerts))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(map_response(with_common_headers))
@@ -135,6 +138,14 @@ async fn report(
     let view = server.state.published.view().ok_or_else(|| no_view(&server))?;
     let body = draw(&server, move |server| form.draw(&view, &EventCounts::since_start(&server.state.telemetry))).await?;
     Ok(text(StatusCode::OK, form.content_type(), body))
+}
+
+async fn rules(Shared(server): Shared<Arc<Server>>) -> Response {
+    json(StatusCode::OK, &alerting::json::rules(&server.state.published.alerts()))
+}
+
+async fn alerts(Shared(server): Shared<Arc<Server>>) -> Response {
+    json(StatusCode::OK, &alerting::json::alerts(&server.state.published.alerts()))
 }
 
 fn no_view(server: &Server) -> Failure {

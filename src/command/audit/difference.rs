@@ -17,7 +17,10 @@ pub struct Difference {
 /// Every figure of the windows that differs, and recurring revenue now.
 pub fn differences(checkpoint: &Report, log: &Report) -> Vec<Difference> {
     let mut found = Vec::new();
-    let now = |report: &Report| Value::String(format!("{} micro-units now, {} used today", report.mrr, report.usage_today));
+    let now = |report: &Report| {
+        let today = report.usage_today.map_or("an unknown amount".to_owned(), |micros| micros.to_string());
+        Value::String(format!("{} micro-units now, {today} used today", report.mrr))
+    };
     compare("mrr", &now(checkpoint), &now(log), &mut found);
     let windows = |report: &Report| -> Value {
         let text = json::render(report, &EventCounts::default());

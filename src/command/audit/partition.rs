@@ -71,7 +71,7 @@ impl Auditor {
         }
         let now = Clock::wall().now();
         // Usage that the writer's clock had not reached waits in the image, and counts once that has passed.
-        let as_of = now.max(manifest.taken_at).max(shard.earliest_view()).min(Zone::LATEST_VIEW);
+        let as_of = now.max(manifest.taken_at).max(shard.earliest_view()).max(manifest.head.passed).min(Zone::LATEST_VIEW);
         let customers = shard.accounts();
         // One state at a time: the image's is freed before the log's is made.
         let checkpoint = self.report(shard, as_of);

@@ -5,6 +5,7 @@
 //! comments, so the output is itself a configuration.
 
 mod location;
+mod receivers;
 mod registry;
 
 use super::{Failure, print};
@@ -58,6 +59,7 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     look_at_kafka(&config, &mut findings);
     registry::look(&config, &mut findings);
     location::look(&config.checkpoint, &mut findings);
+    receivers::look(&config, &mut findings);
     verdict(&findings)
 }
 

@@ -159,7 +159,17 @@ mod tests {
     fn head(accounts: u64, texts: u32, ids: u64) -> Head {
         let generations = vec![(UNTIL, ids)];
         let (floor, floor_at) = (Day(0), Instant(0));
-        Head { accounts, texts, floor, floor_at, record_time: None, hash_key: (1, 2), generations, ahead: Vec::new() }
+        Head {
+            accounts,
+            texts,
+            floor,
+            floor_at,
+            record_time: None,
+            hash_key: (1, 2),
+            generations,
+            ahead: Vec::new(),
+            passed: Instant(0),
+        }
     }
 
     fn piece(accounts: &[u128], texts: (u32, &[u128]), ids: u64) -> Contents {

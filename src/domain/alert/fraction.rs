@@ -26,6 +26,11 @@ impl Fraction {
         Fraction { numerator: micros, denominator: MICROS_PER_UNIT }
     }
 
+    /// Numerator and denominator.
+    pub fn parts(self) -> (i128, i128) {
+        (self.numerator, self.denominator)
+    }
+
     /// How it stands to a threshold in millionths.
     pub fn cmp_micros(self, threshold: Micros) -> Ordering {
         let scaled = I256::from(self.numerator) * I256::from(MICROS_PER_UNIT);

@@ -30,6 +30,11 @@ impl Suppression {
         Suppression::Undefined,
     ];
 
+    /// The one of a name.
+    pub fn named(name: &str) -> Option<Suppression> {
+        Suppression::ALL.into_iter().find(|suppression| suppression.as_str() == name)
+    }
+
     /// The label's value.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -199,6 +199,7 @@ impl Shard {
             hash_key: self.dedup.key(),
             generations: self.dedup.freeze(scope),
             ahead: self.today.ahead(),
+            passed: self.today.passed(),
         })
     }
 

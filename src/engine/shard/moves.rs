@@ -36,7 +36,11 @@ impl Shard {
             } else {
                 self.reassess_all(&mut view, &next);
             }
-            self.today.advance(&next);
+            if self.today.has_to_begin(&next) {
+                self.today.begin(&next, usage_of_day(&self.accounts, next.today));
+            } else {
+                self.today.advance(&next);
+            }
             view.frame = next;
         }
         self.view = Some(view);
@@ -72,7 +76,7 @@ impl Shard {
     /// No view before this instant may be drawn: usage days only it needs may be gone, and which usage of a day lay after it is
     /// known only from the latest clock on.
     pub fn earliest_view(&self) -> Instant {
-        self.floor_at.max(self.today.passed())
+        self.floor_at.max(self.today.as_of())
     }
 
     /// A currency that stored facts use and the plan has no rate for: it would count as worth nothing. Facts that are gone again

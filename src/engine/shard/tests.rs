@@ -5,6 +5,7 @@ use crate::domain::currency::{ExchangeRates, RateTable};
 use crate::domain::facts::{ItemFact, Status};
 use crate::domain::window::Window;
 use crate::engine::image::{Chunk, Head, Scope, Step};
+use crate::engine::report::Report;
 use crate::engine::restoring::{Mismatch, Restoring};
 use std::cell::RefCell;
 
@@ -189,6 +190,29 @@ fn a_restored_shard_knows_what_it_holds() {
     assert_eq!(again.unserved_currency(&euros), Some(usd()));
     assert_eq!(again.apply_usage(&usage("u", AS_OF.0), Some(AS_OF)), UsageVerdict::Duplicate);
     assert_eq!(image(&mut again, Scope::Delta).2, [], "nothing has changed since the image");
+}
+
+#[test]
+fn a_restored_shard_knows_todays_usage_once_it_has_passed_what_was_counted() {
+    let today = |shard: &Shard| {
+        let totals = shard.totals().expect("it is live");
+        Report::of(&plan(), totals.as_of, &[totals]).usage_today
+    };
+    let mut ahead = shard();
+    ahead.go_live(Instant(AS_OF.0 + 2 * DAY));
+    for (event_id, at) in [("a", AS_OF.0 - 2), ("b", AS_OF.0 + 10), ("c", AS_OF.0 + DAY), ("d", AS_OF.0 + DAY + 20)] {
+        ahead.apply_usage(&usage(event_id, at), None);
+    }
+    let (head, chunks, accounts) = image(&mut ahead, Scope::Base);
+    assert_eq!((head.ahead.len(), head.passed), (0, Instant(AS_OF.0 + DAY + 21)));
+    let mut again = restored(&head, &chunks, &accounts).expect("a whole image");
+    again.go_live(AS_OF);
+    assert_eq!(today(&again), None, "it cannot tell that b lies ahead");
+    again.advance(Instant(AS_OF.0 + DAY));
+    assert_eq!(today(&again), None);
+    assert_eq!(image(&mut again, Scope::Base).0.passed, head.passed, "its image knows no more");
+    again.advance(head.passed);
+    assert_eq!(today(&again), Some(10), "c and d, which were counted before this view began");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The form of one customer's account, version 1. [`super::bytes`] names the primitives.
+//! The form of one customer's account, versions 1 and 2. [`super::bytes`] names the primitives.
 //!
 //! - text: customer id
 //! - option of zigzag: first instant of positive usage, in milliseconds since 1970

@@ -1,4 +1,4 @@
-//! The form of an identity, version 1. [`super::bytes`] names the primitives.
+//! The form of an identity, versions 1 and 2. [`super::bytes`] names the primitives.
 //!
 //! - option of text: cluster id
 //! - zigzag: partition

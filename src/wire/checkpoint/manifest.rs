@@ -1,4 +1,4 @@
-//! The form of a manifest, version 1: the body of an envelope ([`super::envelope`]), uncompressed. [`super::bytes`] names the
+//! The form of a manifest, version 2: the body of an envelope ([`super::envelope`]), uncompressed. [`super::bytes`] names the
 //! primitives; instants are zigzags of milliseconds since 1970, days zigzags of days since 1970.
 //!
 //! - identity ([`super::identity`])
@@ -18,15 +18,18 @@
 //!   - u64, u64: hash key
 //!   - list of generations; each: instant: until; varint: ids
 //!   - list of usage ahead; each: instant: at; day; text: customer id; currency; zigzag of up to 128 bits: amount
+//!   - instant: passed; version 1 has none, and its images were taken at a view not later than "taken at", unless a clock had gone
+//!     back: that instant is taken for it
 //! - varint: how many of the pieces are the base's
 //! - list of pieces; each: text: name; varint: length; u128: checksum
+//! - list of alerts ([`super::alert`]); from version 2 on
 
 use super::bytes::{Cursor, narrow, put_currency, put_instant, put_list, put_option, put_text, put_varint, put_wide, put_zigzag};
 use super::damage::Damage;
 use super::envelope::{self, Kind};
 use super::name::parse_piece_name;
-use super::{Manifest, PieceRef, Position, TOPICS, identity};
-use crate::domain::calendar::Day;
+use super::{Manifest, PieceRef, Position, TOPICS, alert, identity};
+use crate::domain::calendar::{Day, Instant};
 use crate::engine::image::{Ahead, Head};
 
 /// The file of a manifest.
@@ -49,6 +52,7 @@ pub fn encode(manifest: &Manifest) -> Vec<u8> {
         put_varint(out, piece.length);
         out.extend(piece.checksum.to_le_bytes());
     });
+    put_list(out, &manifest.alerts, alert::put);
     envelope::seal(&mut file);
     file
 }
@@ -79,13 +83,14 @@ fn put_head(out: &mut Vec<u8>, head: &Head) {
         put_currency(out, ahead.currency);
         put_wide(out, ahead.amount);
     });
+    put_instant(out, head.passed);
 }
 
 /// Reads the file of a manifest. Never panics, and holds memory in proportion to the file.
 pub fn decode(file: &[u8]) -> Result<Manifest, Damage> {
-    let (_version_1, body) = envelope::open(Kind::Manifest, file)?;
+    let (version, body) = envelope::open(Kind::Manifest, file)?;
     let mut bytes = Cursor::new(body);
-    let manifest = manifest(&mut bytes)?;
+    let manifest = manifest(&mut bytes, version)?;
     bytes.finish()?;
     if manifest.base_pieces as usize > manifest.pieces.len() {
         return Err(Damage::Inconsistent("its base has more pieces than there are"));
@@ -96,7 +101,7 @@ pub fn decode(file: &[u8]) -> Result<Manifest, Damage> {
     Ok(manifest)
 }
 
-fn manifest(bytes: &mut Cursor) -> Result<Manifest, Damage> {
+fn manifest(bytes: &mut Cursor, version: u16) -> Result<Manifest, Damage> {
     let identity = identity::get(bytes)?;
     let (generation, writer, sequence) = (bytes.u32_varint()?, bytes.u64()?, bytes.varint()?);
     let taken_at = bytes.instant()?;
@@ -108,10 +113,11 @@ fn manifest(bytes: &mut Cursor) -> Result<Manifest, Damage> {
     for customers in placement.as_flattened_mut() {
         *customers = bytes.varint()?;
     }
-    let head = head(bytes)?;
+    let head = head(bytes, (version == 1).then_some(taken_at))?;
     let base_pieces = bytes.u32_varint()?;
     let pieces = bytes.list(18, piece)?;
-    Ok(Manifest { identity, generation, writer, sequence, taken_at, positions, placement, head, pieces, base_pieces })
+    let alerts = if version == 1 { Vec::new() } else { bytes.list(alert::LEAST_BYTES, alert::get)? };
+    Ok(Manifest { identity, generation, writer, sequence, taken_at, positions, placement, head, pieces, base_pieces, alerts })
 }
 
 fn position(bytes: &mut Cursor) -> Result<Position, Damage> {
@@ -123,7 +129,8 @@ fn position(bytes: &mut Cursor) -> Result<Position, Damage> {
     })
 }
 
-fn head(bytes: &mut Cursor) -> Result<Head, Damage> {
+/// `passed` is what stands for that instant where none is written.
+fn head(bytes: &mut Cursor, passed: Option<Instant>) -> Result<Head, Damage> {
     Ok(Head {
         accounts: bytes.varint()?,
         texts: bytes.u32_varint()?,
@@ -133,6 +140,7 @@ fn head(bytes: &mut Cursor) -> Result<Head, Damage> {
         hash_key: (bytes.u64()?, bytes.u64()?),
         generations: bytes.list(2, |bytes| Ok((bytes.instant()?, bytes.varint()?)))?,
         ahead: bytes.list(7, ahead)?,
+        passed: passed.map_or_else(|| bytes.instant(), Ok)?,
     })
 }
 

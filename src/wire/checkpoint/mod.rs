@@ -9,6 +9,7 @@
 //! [`bytes`], [`envelope`], [`identity`], [`manifest`], [`piece`], [`section`], [`account`], [`name`].
 
 pub mod account;
+pub mod alert;
 pub mod bytes;
 pub mod damage;
 pub mod envelope;
@@ -23,6 +24,7 @@ pub use name::{Name, PieceName, parse_name, parse_piece_name, piece_name};
 pub use piece::{Label, Piece, PieceWriter, read_lone_piece, read_piece};
 pub use section::SectionRef;
 
+use crate::domain::alert::Record;
 use crate::domain::calendar::Instant;
 use crate::domain::facts::FactKind;
 use crate::engine::image::{Chunk, Head};
@@ -84,6 +86,8 @@ pub struct Manifest {
     pub pieces: Vec<PieceRef>,
     /// How many of the pieces are the base's.
     pub base_pieces: u32,
+    /// Of partition 0 only: the alerts that are not quiet.
+    pub alerts: Vec<Record>,
 }
 
 /// A piece, as a manifest names it.

@@ -135,7 +135,7 @@ pub fn read_piece(
     if found != piece.length {
         return Err(Damage::Length { expected: piece.length, found });
     }
-    let (_version_1, body) = envelope::open(Kind::Piece, file)?;
+    let (_same_in_1_and_2, body) = envelope::open(Kind::Piece, file)?;
     if checksum(file) != piece.checksum {
         return Err(Damage::Elsewhere("it is not the piece that its manifest names"));
     }
@@ -148,7 +148,7 @@ pub fn read_piece(
 ///
 /// Never panics, and holds no more than [`read_piece`] does.
 pub fn read_lone_piece(file: &[u8], visit: impl FnMut(SectionRef) -> Result<(), Damage>) -> Result<Label, Damage> {
-    let (_version_1, body) = envelope::open(Kind::Piece, file)?;
+    let (_same_in_1_and_2, body) = envelope::open(Kind::Piece, file)?;
     let mut bytes = Cursor::new(body);
     let label = label(&mut bytes)?;
     visit_sections(bytes, visit)?;

@@ -1,4 +1,4 @@
-//! The form of a section, version 1. [`super::bytes`] names the primitives.
+//! The form of a section, versions 1 and 2. [`super::bytes`] names the primitives.
 //!
 //! A byte for its kind, a u64 for the bytes that follow, and
 //!

@@ -33,7 +33,7 @@ fn now(report: &Report) -> Vec<MetricFamily> {
     currency.add([&report.currency], 1.0);
     vec![
         Family::single(&metrics::MRR, Some(major_units(report.mrr))),
-        Family::single(&metrics::USAGE_TODAY, Some(major_units(report.usage_today))),
+        Family::single(&metrics::USAGE_TODAY, report.usage_today.map(major_units)),
         Family::single(&metrics::AS_OF, Some(seconds(report.as_of))),
         currency.done(),
     ]
@@ -46,10 +46,11 @@ fn windows(report: &Report) -> Vec<MetricFamily> {
     };
     vec![
         per(&metrics::WINDOW_START, &|window| Some(seconds(window.opening_edge))),
+        per(&metrics::COMPARISON_START, &|window| window.comparison_opening.map(seconds)),
         per(&metrics::WINDOW_END, &|window| Some(seconds(window.closing_edge))),
         per(&metrics::OPENING_MRR, &|window| Some(major_units(window.total.money.opening))),
         per(&metrics::CLOSING_MRR, &|window| Some(major_units(window.total.money.closing()))),
-        per(&metrics::COMPARISON_EXPANSION_MRR, &|window| comparison(&window.total.money, window.has_comparison)),
+        per(&metrics::COMPARISON_EXPANSION_MRR, &|window| comparison(&window.total.money, window.has_comparison())),
         per(&metrics::OPENING_CUSTOMERS, &|window| Some(window.total.customers.opening as f64)),
         per(&metrics::CLOSING_CUSTOMERS, &|window| Some(window.total.customers.closing() as f64)),
         by(&metrics::MOVEMENT_MRR, &|sums| movements(&sums.money)),
@@ -61,7 +62,7 @@ fn windows(report: &Report) -> Vec<MetricFamily> {
 
 fn ratios(report: &Report) -> Vec<MetricFamily> {
     let per = |metric, of: fn(&Rates) -> Option<f64>| {
-        per_window(metric, report, &|window| of(&window.total.rates(window.has_comparison)))
+        per_window(metric, report, &|window| of(&window.total.rates(window.has_comparison())))
     };
     vec![
         per(&metrics::EXPANSION_RATE, |rates| rates.expansion_rate),
@@ -105,7 +106,7 @@ fn shown_segments(view: &View) -> Vec<Shown<'_>> {
             shown.extend(dimension.segments.iter().map(|SegmentReport { value, sums }| Shown {
                 labels: [&window.window, &dimension.dimension, value],
                 sums,
-                has_comparison: window.has_comparison,
+                has_comparison: window.has_comparison(),
             }));
         }
     }

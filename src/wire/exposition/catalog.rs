@@ -8,7 +8,7 @@
 pub enum Kind {
     Counter,
     Gauge,
-    /// Without labels but for those of its buckets.
+    /// Its buckets have one more label, their bound.
     Histogram,
 }
 
@@ -73,6 +73,8 @@ metrics! { BUSINESS:
         "Change of the segment's recurring revenue, in major units; contraction and churn are negative.";
     SEGMENTS_FOLDED = Gauge "upswell_segments_folded" ["window", "dimension"] "Values summed into the segment called other.";
     WINDOW_START = Gauge "upswell_window_start_timestamp_seconds" ["window"] "Start of the window, in Unix time.";
+    COMPARISON_START = Gauge "upswell_comparison_start_timestamp_seconds" ["window"]
+        "Start of the comparison window, in Unix time.";
     WINDOW_END = Gauge "upswell_window_end_timestamp_seconds" ["window"] "End of the window, in Unix time.";
     AS_OF = Gauge "upswell_as_of_timestamp_seconds" [] "The instant all business gauges are exact for, in Unix time.";
     REPORTING_CURRENCY = Gauge "upswell_reporting_currency_info" ["currency"] "The currency all money is shown in.";
@@ -98,6 +100,13 @@ metrics! { OPERATIONAL:
     MISPLACED_CUSTOMERS = Counter "upswell_misplaced_customers_total" ["topic"]
         "Customers found in a partition that is not theirs.";
     HISTORY_INCOMPLETE = Gauge "upswell_history_incomplete" [] "1 while the topics no longer reach back to their first record.";
+    HISTORY_COMPLETE_SINCE = Gauge "upswell_history_complete_since_timestamp_seconds" []
+        "Since when the topics hold the whole history, in Unix time.";
+    INPUT_STALE = Gauge "upswell_input_stale" [] "1 while the input is more than five minutes behind, else 0.";
+    PHASE = Gauge "upswell_phase" ["phase"] "1 for what the service does or waits for, 0 for all else.";
+    ALERT_THRESHOLD = Gauge "upswell_alert_threshold" ["rule", "metric", "window"] "Threshold of an alerting rule.";
+    ALERTS = Gauge "upswell_alerts" ["rule", "state"] "Alerts of a rule by state.";
+    ALERTS_SUPPRESSED = Gauge "upswell_alerts_suppressed" ["rule", "reason"] "Alerts of a rule that cannot be judged.";
     CHECKPOINTS = Counter "upswell_checkpoints_total" [] "Attempts to write a checkpoint of a partition.";
     CHECKPOINT_FAILURES = Counter "upswell_checkpoint_failures_total" [] "Attempts to write a checkpoint that failed.";
     CHECKPOINT_LAST_SUCCESS = Gauge "upswell_checkpoint_last_success_timestamp_seconds" []
@@ -111,6 +120,13 @@ metrics! { OPERATIONAL:
     ROLLOVER_DURATION = Gauge "upswell_rollover_duration_seconds" [] "How long the latest move to a new civil day took.";
     INVARIANT_VIOLATIONS = Counter "upswell_invariant_violations_total" [] "Totals that differed from their recomputation.";
     CONFIG_LAST_RELOAD = Gauge "upswell_config_last_reload_successful" [] "1 if the latest configuration was taken over, else 0.";
+    NOTIFICATIONS = Counter "upswell_notifications_total" ["receiver"] "Attempts to deliver notifications: one for each call.";
+    NOTIFICATIONS_FAILED = Counter "upswell_notifications_failed_total" ["receiver"]
+        "Attempts to deliver notifications that failed.";
+    NOTIFICATIONS_DROPPED = Counter "upswell_notifications_dropped_total" ["receiver"]
+        "Notices given up: refused for good, too old, or too many waiting.";
+    NOTIFICATION_DURATION = Histogram "upswell_notification_duration_seconds" ["receiver"]
+        "How long attempts to deliver notifications took.";
     TOPIC_PARTITIONS = Gauge "upswell_topic_partitions" ["topic"] "Partitions the topic has.";
     ASSIGNED_PARTITIONS = Gauge "upswell_assigned_partitions" ["topic"] "Partitions of the topic assigned to this instance.";
     LIVE_PARTITIONS = Gauge "upswell_live_partitions" [] "Partitions counted in the business gauges of this instance.";
@@ -137,7 +153,7 @@ mod tests {
             for ending in ["_percent", "_ms", "_cents", "_sum", "_count", "_bucket", "_created", "_minutes", "_days"] {
                 assert!(!name.ends_with(ending), "{name}");
             }
-            assert!(metric.kind != Kind::Histogram || metric.labels.is_empty() && name.ends_with("_seconds"), "{name}");
+            assert!(metric.kind != Kind::Histogram || name.ends_with("_seconds"), "{name}");
             assert!(metric.help.ends_with('.') && metric.help.len() < 110, "help of {name}");
             for label in metric.labels {
                 assert!(plain(label) && !CLASHING.contains(label), "{label} of {name}");

@@ -27,23 +27,33 @@ impl Family {
 
     /// A histogram without labels; there from the start, as a counter is.
     pub fn histogram(metric: &'static Metric, snapshot: &Snapshot) -> proto::MetricFamily {
-        debug_assert_eq!(metric.kind, Kind::Histogram, "{}", metric.name);
-        let mut sample = proto::Metric::default();
+        let mut family = Family::new(metric);
+        family.add_histogram([], snapshot);
+        family.done()
+    }
+
+    /// Adds one histogram; label values are in the order of the metric's labels.
+    pub fn add_histogram<const N: usize>(&mut self, labels: [&str; N], snapshot: &Snapshot) {
+        debug_assert_eq!(self.metric.kind, Kind::Histogram, "{}", self.metric.name);
+        let mut sample = proto::Metric::from_label(self.pairs(labels));
         sample.set_histogram(histogram(snapshot));
-        Family { metric, samples: vec![sample] }.done()
+        self.samples.push(sample);
     }
 
     /// Adds one sample of a counter or gauge; label values are in the order of the metric's labels.
     pub fn add<const N: usize>(&mut self, labels: [&str; N], value: f64) {
-        debug_assert_eq!(N, self.metric.labels.len(), "labels of {}", self.metric.name);
-        let pairs = self.metric.labels.iter().zip(labels).map(|(name, value)| pair(name, value)).collect();
-        let mut sample = proto::Metric::from_label(pairs);
+        let mut sample = proto::Metric::from_label(self.pairs(labels));
         match self.metric.kind {
             Kind::Counter => sample.set_counter(counter(value)),
             Kind::Gauge => sample.set_gauge(gauge(value)),
             Kind::Histogram => debug_assert!(false, "{} is made of many values", self.metric.name),
         }
         self.samples.push(sample);
+    }
+
+    fn pairs<const N: usize>(&self, labels: [&str; N]) -> Vec<proto::LabelPair> {
+        debug_assert_eq!(N, self.metric.labels.len(), "labels of {}", self.metric.name);
+        self.metric.labels.iter().zip(labels).map(|(name, value)| pair(name, value)).collect()
     }
 
     /// Adds a sample only where there is a value.

@@ -4,6 +4,7 @@
 //! them, so a segment or partition that is gone leaves no series behind. Families come sorted by name, samples by label values,
 //! so the order is the same in every scrape.
 
+mod alerting;
 mod business;
 pub mod catalog;
 mod family;
@@ -80,6 +81,7 @@ impl Collector for Service {
         let view = self.published.view();
         let mut families = operational::families(&self.telemetry, &self.published.readiness(), view.as_deref());
         families.extend(view.iter().flat_map(|view| business::families(view)));
+        families.extend(alerting::families(&self.published.alerts()));
         families
     }
 }

@@ -4,7 +4,7 @@ use super::catalog::{self as metrics, Metric};
 use super::family::Family;
 use crate::domain::facts::{Reason, TopicKind};
 use crate::wire::published::View;
-use crate::wire::readiness::Readiness;
+use crate::wire::readiness::{Phase, Readiness};
 use crate::wire::telemetry::{Counter, Gauge, Telemetry, TimestampGauge, Topic};
 use prometheus::proto::MetricFamily;
 
@@ -13,6 +13,7 @@ pub fn families(telemetry: &Telemetry, readiness: &Readiness, view: Option<&View
     let mut out = service(telemetry, readiness, view);
     out.extend(memory(telemetry));
     out.extend(checkpoints(telemetry));
+    out.extend(notifications(telemetry));
     out.extend(topics(telemetry));
     out.extend([dead_letters(telemetry), consumer_group(telemetry), lag(telemetry), stopped(telemetry)]);
     out
@@ -30,8 +31,19 @@ fn service(telemetry: &Telemetry, readiness: &Readiness, view: Option<&View>) ->
         count(&metrics::REBALANCES, &telemetry.rebalances),
         count(&metrics::INVARIANT_VIOLATIONS, &telemetry.invariant_violations),
         known(&metrics::HISTORY_INCOMPLETE, &telemetry.history_incomplete),
+        Family::single(&metrics::HISTORY_COMPLETE_SINCE, unix_time(&telemetry.history_complete_since)),
+        known(&metrics::INPUT_STALE, &telemetry.input_stale),
+        phase(readiness),
         known(&metrics::CONFIG_LAST_RELOAD, &telemetry.config_last_reload_successful),
     ]
+}
+
+fn phase(readiness: &Readiness) -> MetricFamily {
+    let mut family = Family::new(&metrics::PHASE);
+    for phase in Phase::ALL {
+        family.add([phase.as_str()], f64::from(phase == readiness.phase));
+    }
+    family.done()
 }
 
 fn memory(telemetry: &Telemetry) -> [MetricFamily; 5] {
@@ -55,6 +67,20 @@ fn checkpoints(telemetry: &Telemetry) -> [MetricFamily; 8] {
         Family::single(&metrics::RESTORE_DURATION, telemetry.restore_duration.get()),
         count(&metrics::REBUILDS, &telemetry.rebuilds),
     ]
+}
+
+fn notifications(telemetry: &Telemetry) -> [MetricFamily; 4] {
+    let metrics = [&metrics::NOTIFICATIONS, &metrics::NOTIFICATIONS_FAILED, &metrics::NOTIFICATIONS_DROPPED];
+    let mut counts = metrics.map(Family::new);
+    let mut durations = Family::new(&metrics::NOTIFICATION_DURATION);
+    for (receiver, of) in telemetry.notifications.all() {
+        for (family, counter) in counts.iter_mut().zip([&of.attempts, &of.failures, &of.dropped]) {
+            family.add([&receiver], counter.get() as f64);
+        }
+        durations.add_histogram([&receiver], &of.duration.snapshot());
+    }
+    let [attempts, failures, dropped] = counts.map(Family::done);
+    [attempts, failures, dropped, durations.done()]
 }
 
 fn count(metric: &'static Metric, counter: &Counter) -> MetricFamily {

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn one_row_per_figure() {
         let (mut report, events) = example();
-        report.windows[0].has_comparison = false;
+        report.windows[0].comparison_opening = None;
         let text = render(&report, &events);
         for row in [
             "window,dimension,segment,metric,value",

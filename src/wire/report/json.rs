@@ -142,8 +142,8 @@ impl<'a> Window<'a> {
             window: &window.window,
             opening_edge: window.opening_edge.to_rfc3339(),
             closing_edge: window.closing_edge.to_rfc3339(),
-            figures: Figures::of(&window.total, window.has_comparison),
-            segments: window.dimensions.iter().flat_map(|of| segments(of, window.has_comparison)).collect(),
+            figures: Figures::of(&window.total, window.has_comparison()),
+            segments: window.dimensions.iter().flat_map(|of| segments(of, window.has_comparison())).collect(),
         }
     }
 }
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn what_is_undefined_is_null() {
         let (mut report, mut events) = example();
-        report.windows[0].has_comparison = false;
+        report.windows[0].comparison_opening = None;
         report.windows[0].total = Sums::default();
         events.reject(Reason::FutureUsage);
         events.reject(Reason::Decode);

@@ -73,7 +73,7 @@ pub(crate) mod tests {
             window: "last_month".into(),
             opening_edge: Instant(1_785_542_400_000),
             closing_edge: Instant(1_788_220_800_000),
-            has_comparison: true,
+            comparison_opening: Some(Instant(1_782_864_000_000)),
             total: sums,
             dimensions: vec![DimensionReport { dimension: "vertical".into(), segments: vec![segment], folded: 0 }],
         };
@@ -82,7 +82,7 @@ pub(crate) mod tests {
             currency: "USD".into(),
             time_zone: "UTC".into(),
             mrr: 625_000_000,
-            usage_today: 0,
+            usage_today: Some(0),
             windows: vec![window],
         };
         (report, EventCounts { subscriptions: 121, ..EventCounts::default() })

@@ -81,7 +81,7 @@ fn chunks<'a>(report: &'a Report, style: &Style) -> impl Iterator<Item = &'a [Wi
 
 fn window_grid(windows: &[WindowReport], currency: &str) -> Grid {
     let mut grid = Grid::new("window", windows.iter().map(|window| window.window.clone()));
-    let rates: Vec<Rates> = windows.iter().map(|window| window.total.rates(window.has_comparison)).collect();
+    let rates: Vec<Rates> = windows.iter().map(|window| window.total.rates(window.has_comparison())).collect();
     grid.row("from", windows.iter().map(|window| Cell::plain(window.opening_edge.to_rfc3339())));
     grid.row("to", windows.iter().map(|window| Cell::plain(window.closing_edge.to_rfc3339())));
     grid.section(format!("recurring revenue ({currency} a month)"));
@@ -111,7 +111,7 @@ fn money_rows(grid: &mut Grid, windows: &[WindowReport]) {
     }
     row("  - churn", &|sums| sums.money.churn);
     row("  closing", &|sums| sums.money.closing());
-    let comparison = |window: &WindowReport| window.has_comparison.then(|| money(window.total.money.comparison_expansion));
+    let comparison = |window: &WindowReport| window.has_comparison().then(|| money(window.total.money.comparison_expansion));
     grid.row("  expansion before", windows.iter().map(|window| Cell::known(comparison(window))));
 }
 
@@ -148,7 +148,7 @@ fn segment_grid(window: &WindowReport, dimension: &DimensionReport, currency: &s
     let corner = format!("{} by {} ({currency})", window.window, dimension.dimension);
     let mut grid = Grid::new(corner, SEGMENT_COLUMNS.into_iter().map(str::to_owned).chain(["band".to_owned()]));
     for segment in dimension.segments.iter().take(SEGMENTS_SHOWN) {
-        segment_row(&mut grid, segment, window.has_comparison);
+        segment_row(&mut grid, segment, window.has_comparison());
     }
     grid
 }

@@ -8,10 +8,12 @@
 mod cells;
 mod consumer;
 mod histogram;
+mod notifications;
 
 pub use cells::{Counter, Gauge, SecondsGauge, TimestampGauge};
 pub use consumer::{GroupProtocol, Lag, PartitionBoard, StopReason};
 pub use histogram::{Bucket, Histogram, Snapshot};
+pub use notifications::{Notifications, ReceiverCounts};
 
 use crate::domain::facts::{Reason, TopicKind};
 use std::sync::OnceLock;
@@ -42,6 +44,10 @@ pub struct Telemetry {
     pub memory_full: Gauge,
     /// 1 while a topic's log no longer reaches back to offset 0 and that was accepted, 0 while all do.
     pub history_incomplete: Gauge,
+    /// Since when the history is complete.
+    pub history_complete_since: TimestampGauge,
+    /// Whether the input is minutes behind.
+    pub input_stale: Gauge,
     /// How long the latest move to a new civil day took.
     pub rollover_duration: SecondsGauge,
     /// Attempts to write a checkpoint of a partition: each counts when it begins, one that follows a failure as well.
@@ -64,6 +70,8 @@ pub struct Telemetry {
     pub invariant_violations: Counter,
     /// 1 if the latest load of the configuration was taken over, 0 if it was refused.
     pub config_last_reload_successful: Gauge,
+    /// Notifications by receiver.
+    pub notifications: Notifications,
     /// Lag and stops by partition.
     pub partitions: PartitionBoard,
     group: OnceLock<(GroupProtocol, String)>,
@@ -85,6 +93,8 @@ impl Telemetry {
             memory_limit: Gauge::default(),
             memory_full: Gauge::default(),
             history_incomplete: Gauge::default(),
+            history_complete_since: TimestampGauge::default(),
+            input_stale: Gauge::default(),
             rollover_duration: SecondsGauge::default(),
             checkpoints: Counter::default(),
             checkpoint_failures: Counter::default(),
@@ -96,6 +106,7 @@ impl Telemetry {
             rebuilds: Counter::default(),
             invariant_violations: Counter::default(),
             config_last_reload_successful: Gauge::default(),
+            notifications: Notifications::default(),
             partitions: PartitionBoard::default(),
             group: OnceLock::new(),
         }
@@ -196,6 +207,10 @@ impl ByReason {
 
     pub fn get(&self, reason: Reason) -> u64 {
         self.of(reason).get()
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
     }
 
     /// `Reason::ALL` is in declaration order, so a reason's discriminant is its slot.

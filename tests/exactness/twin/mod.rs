@@ -9,6 +9,7 @@ pub mod facts;
 pub mod motions;
 pub mod number;
 pub mod rates;
+pub mod same;
 pub mod segments;
 pub mod setup;
 
@@ -95,7 +96,7 @@ pub fn report(setup: &Setup, calendar: &Calendar, facts: &[Fact], as_of: i64) ->
         currency: setup.currency.clone(),
         time_zone: setup.zone.clone(),
         mrr: number(&mrr),
-        usage_today: number(&today),
+        usage_today: Some(number(&today)),
         windows: setup.windows.iter().map(window).collect(),
     }
 }
@@ -142,7 +143,7 @@ fn window_report(
         window: name.to_owned(),
         opening_edge: Instant(edges.opening),
         closing_edge: Instant(edges.closing),
-        has_comparison: edges.comparison.is_some(),
+        comparison_opening: edges.comparison.map(|(opening, _)| Instant(opening)),
         total,
         dimensions: setup.dimensions.iter().zip(dimensions).map(ranked).collect(),
     }

@@ -77,8 +77,14 @@ pub fn target(patience: Duration) -> Target<'static> {
 /// The server, with a view published and reloads answered.
 async fn start() -> SocketAddr {
     let (published, telemetry) = (Arc::new(Published::new()), Arc::new(Telemetry::new("subs", "usage", "retries")));
-    let report =
-        Report { as_of: Instant(0), currency: "USD".into(), time_zone: "UTC".into(), mrr: 1, usage_today: 0, windows: vec![] };
+    let report = Report {
+        as_of: Instant(0),
+        currency: "USD".into(),
+        time_zone: "UTC".into(),
+        mrr: 1,
+        usage_today: Some(0),
+        windows: vec![],
+    };
     published.publish(View { report, live_partitions: 1, owns_all: true, segment_windows: Arc::new([]) });
     let (reload, mut reloads) = mpsc::channel::<Reload>(1);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -158,6 +158,7 @@ mod tests {
             hash_key: (1, 2),
             generations: Vec::new(),
             ahead: Vec::new(),
+            passed: Instant(0),
         };
         Manifest {
             identity: Identity {
@@ -176,6 +177,7 @@ mod tests {
             head,
             pieces: Vec::new(),
             base_pieces: 0,
+            alerts: Vec::new(),
         }
     }
 

@@ -1,0 +1,90 @@
+//! Telling receivers, each in its way: an Alertmanager the whole state again and again, everybody else each change once.
+
+use super::book::{Book, Key};
+use crate::adapter::notify::{Courier, Delivered, Receiver, Unusable};
+use crate::domain::calendar::Instant;
+use crate::wire::notification::Notice;
+use crate::wire::telemetry::Telemetry;
+use crossbeam_channel::{Receiver as Channel, Sender, unbounded};
+use std::collections::HashMap;
+use std::time::{Duration, Instant as Moment};
+
+/// How often the whole state is told, as Prometheus does.
+const AGAIN: Duration = Duration::from_secs(60);
+/// After so long a change that nobody acknowledged is handed over again: the courier has given it up.
+const GIVEN_UP: Duration = Duration::from_secs(3_900);
+
+/// The couriers, and what they are carrying.
+pub struct Telling {
+    couriers: Vec<Courier>,
+    delivered: Channel<Delivered>,
+    /// By receiver, key of the notice and whether it ends the alert: since when.
+    carried: HashMap<(String, String, bool), Moment>,
+    /// Which alert a notice is about, by its key.
+    about: HashMap<String, Key>,
+    told_all: Option<Moment>,
+}
+
+impl Telling {
+    /// One courier for each receiver.
+    ///
+    /// # Errors
+    /// A receiver cannot be used.
+    pub fn hire(
+        receivers: &[Receiver],
+        telemetry: &Telemetry,
+        now: impl Fn() -> Instant + Clone + Send + 'static,
+    ) -> Result<Telling, Unusable> {
+        let (tell, delivered) = unbounded();
+        let hire = |receiver: &Receiver| Courier::hire(receiver.clone(), telemetry, Sender::clone(&tell), now.clone());
+        let couriers = receivers.iter().map(hire).collect::<Result<Vec<Courier>, Unusable>>()?;
+        Ok(Telling { couriers, delivered, carried: HashMap::new(), about: HashMap::new(), told_all: None })
+    }
+
+    /// Where acknowledgements arrive.
+    pub fn delivered(&self) -> Channel<Delivered> {
+        self.delivered.clone()
+    }
+
+    /// Notes what a receiver has acknowledged. Whether that changed the book.
+    pub fn note(&mut self, delivered: &Delivered, book: &mut Book) -> bool {
+        self.carried.remove(&(delivered.receiver.to_string(), delivered.key.clone(), delivered.resolved));
+        let entry = self.about.get(&delivered.key).and_then(|key| book.entries.get_mut(key));
+        let Some(entry) = entry.filter(|entry| entry.told(&delivered.receiver) != Some(delivered.resolved)) else { return false };
+        entry.note_told(&delivered.receiver, delivered.resolved);
+        true
+    }
+
+    /// Hands over what has to be told now. `changed` is whether an alert has begun or ended.
+    pub fn tell(&mut self, notices: &[(Key, Notice)], book: &Book, changed: bool) {
+        self.about = notices.iter().map(|(key, notice)| (notice.dedup_key(), key.clone())).collect();
+        let now = Moment::now();
+        self.carried.retain(|_, since| now.saturating_duration_since(*since) < GIVEN_UP);
+        let again = changed || self.told_all.is_none_or(|at| now.saturating_duration_since(at) >= AGAIN);
+        for courier in &self.couriers {
+            if courier.receiver().to.is_level_triggered() {
+                if again {
+                    courier.send_all(notices.iter().map(|(_, notice)| notice.clone()).collect());
+                }
+                continue;
+            }
+            let name = courier.receiver().name.to_string();
+            for (key, notice) in notices {
+                let (resolved, told) = (notice.ends_at.is_some(), book.entries.get(key).and_then(|entry| entry.told(&name)));
+                // Who was not told that it fires need not hear that it is over.
+                let due = if resolved { told == Some(false) } else { told != Some(false) };
+                if !due || !courier.receiver().wants(notice) {
+                    continue;
+                }
+                let carried = (name.clone(), notice.dedup_key(), resolved);
+                if let std::collections::hash_map::Entry::Vacant(entry) = self.carried.entry(carried) {
+                    entry.insert(now);
+                    courier.send(notice.clone());
+                }
+            }
+        }
+        if again {
+            self.told_all = Some(now);
+        }
+    }
+}
