@@ -2,6 +2,8 @@
 
 use super::{repository, rules};
 use serde_json::Value;
+use std::collections::BTreeSet;
+use upswell::wire::exposition::catalog;
 use upswell_testkit::promtool;
 
 fn compare(config: &str, file: &str) {
@@ -59,4 +61,21 @@ fn nothing_to_say_is_still_a_file_of_rules() {
     let file = directory.path().join("upswell.rules.yml");
     std::fs::write(&file, printed).expect("a file");
     promtool::check_rules(&file);
+}
+
+#[test]
+fn rules_speak_of_metrics_there_are() {
+    let exported: BTreeSet<&str> = catalog::all().map(|metric| metric.name).collect();
+    for config in ["deploy/upswell.yaml", "tests/rules/own.yaml"] {
+        let read: Value = serde_saphyr::from_str(&rules(&repository(config), &[])).expect("YAML");
+        let rules = read["groups"].as_array().expect("groups").iter().flat_map(|group| group["rules"].as_array().expect("rules"));
+        let expressions: Vec<&str> = rules.clone().filter_map(|rule| rule["expr"].as_str()).collect();
+        let recorded: BTreeSet<&str> = rules.filter_map(|rule| rule["record"].as_str()).collect();
+        let names =
+            expressions.iter().flat_map(|expr| expr.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')));
+        let names: BTreeSet<&str> = names.filter(|name| name.starts_with("upswell_") || name.contains(':')).collect();
+        assert!(names.len() > 40, "{names:?}");
+        let unknown: Vec<&&str> = names.iter().filter(|name| !exported.contains(*name) && !recorded.contains(*name)).collect();
+        assert!(unknown.is_empty(), "{config}: {unknown:?}");
+    }
 }
