@@ -6,6 +6,7 @@ use crate::wait;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Prometheus with one target.
@@ -19,10 +20,18 @@ impl Prometheus {
     /// Scrapes `http://TARGET/metrics` every second; with `openmetrics` it negotiates that format, which it prefers by itself,
     /// else only the text format.
     pub fn start(target: &str, openmetrics: bool) -> Prometheus {
+        Prometheus::launch(&if openmetrics { target.to_owned() } else { text_only(target) }, "")
+    }
+
+    /// Scrapes as above, and evaluates the rules of a file every second.
+    pub fn start_with_rules(target: &str, rules: &Path) -> Prometheus {
+        Prometheus::launch(target, &format!("rule_files: ['{}']\n", rules.display()))
+    }
+
+    fn launch(target: &str, more: &str) -> Prometheus {
         let (place, port) = (Place::new(), free_ports(1));
-        let target = if openmetrics { target.to_owned() } else { text_only(target) };
         let config = format!(
-            "global: {{ scrape_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n{more}"
         );
         std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
         place.real("prometheus", &[&port.to_string()]);
