@@ -3,7 +3,9 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure at run time, 2 usage,
 //! 78 configuration.
 
-use crate::command::{Failure, alerts, audit, check, dead_letters, demo, generate, inspect, no_color, replay, run, say, schema};
+use crate::command::{
+    Failure, alerts, audit, check, dead_letters, demo, generate, inspect, no_color, replay, rules, run, say, schema,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -55,6 +57,9 @@ enum Command {
     /// Recompute from the log what the newest checkpoints hold, and compare
     #[command(after_help = audit::NOTES)]
     Audit(audit::Args),
+    /// Print the alerting rules of a configuration, for Prometheus
+    #[command(after_help = rules::NOTES)]
+    Rules(rules::Args),
     /// Print the Avro schemas that events are read with
     Schema(schema::Args),
 }
@@ -88,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::DeadLetters(args) => dead_letters::execute(args),
         Command::Inspect(args) => inspect::execute(args),
         Command::Audit(args) => audit::execute(args),
+        Command::Rules(args) => rules::execute(args),
         Command::Schema(args) => schema::execute(args),
     };
     match result {

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod generate;
 pub mod inspect;
 pub mod replay;
+pub mod rules;
 pub mod run;
 pub mod schema;
 

@@ -6,7 +6,7 @@ use super::rules;
 use super::tree::Fields;
 use super::types::Revenue;
 use super::units::Millis;
-use crate::domain::alert::Rule;
+use crate::domain::alert::{Limits, Rule};
 
 const PATH: &str = "alerts";
 const KEYS: [&str; 5] = ["interval", "shipped", "rules", "operational", "receivers"];
@@ -34,6 +34,19 @@ pub struct Operational {
     pub no_events: Option<Millis>,
     /// Records behind that are no trouble.
     pub lag: u64,
+}
+
+/// A checkpoint is late after so many intervals.
+const LATE_INTERVALS: i64 = 10;
+/// And not before ten minutes.
+const LATE_MILLIS: i64 = 600_000;
+
+impl Operational {
+    /// From when on something is trouble, where checkpoints are taken this often.
+    pub fn limits(&self, interval: Millis) -> Limits {
+        let checkpoint_age = interval.0.saturating_mul(LATE_INTERVALS).max(LATE_MILLIS);
+        Limits { no_events: self.no_events.map(|silence| silence.0), lag: self.lag, checkpoint_age }
+    }
 }
 
 /// Reads the section.

@@ -13,4 +13,6 @@ pub mod plain;
 pub mod published;
 pub mod readiness;
 pub mod report;
+pub mod rules;
+pub mod runbook;
 pub mod telemetry;

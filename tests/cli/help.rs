@@ -3,7 +3,7 @@
 use super::{directory, run};
 use std::path::Path;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "alerts",
     "alerts list",
     "alerts test",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 14] = [
     "generate",
     "inspect",
     "replay",
+    "rules",
     "run",
     "schema",
 ];
