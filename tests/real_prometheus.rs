@@ -46,6 +46,8 @@ fn service(runtime: &tokio::runtime::Runtime) -> SocketAddr {
     let telemetry = Arc::new(Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries"));
     telemetry.checkpoint_duration.observe(Duration::from_millis(1_500));
     telemetry.checkpoint_duration.observe(Duration::from_mins(10));
+    telemetry.notifications.open("oncall").duration.observe(Duration::from_secs(2));
+    telemetry.notifications.open("chat");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     listener.set_nonblocking(true).expect("a socket can be set non-blocking");
@@ -75,6 +77,10 @@ fn both_formats_arrive_whole() {
             ("upswell_checkpoint_duration_seconds_bucket{le='+Inf'}", 2.0, None),
             ("upswell_checkpoint_duration_seconds_count", 2.0, None),
             ("upswell_checkpoint_duration_seconds_sum", 601.5, None),
+            ("upswell_notifications_dropped_total{receiver='chat'}", 0.0, None),
+            ("upswell_notification_duration_seconds_bucket{receiver='oncall',le='2.5'}", 1.0, None),
+            ("upswell_notification_duration_seconds_sum{receiver='oncall'}", 2.0, None),
+            ("upswell_notification_duration_seconds_count{receiver='chat'}", 0.0, None),
             ("process_cpu_seconds_total", f64::NAN, None),
         ] {
             let (found, labels) = wait::until(metric, || prometheus.series(metric));

@@ -101,6 +101,11 @@ impl Frame {
         SpanSet((1u128 << self.spans.len()) - 1)
     }
 
+    /// The span of a role, alone; none if there is no such span.
+    pub fn only(&self, role: Role) -> SpanSet {
+        SpanSet(self.spans.iter().position(|span| span.role == role).map_or(0, |number| 1 << number))
+    }
+
     /// The spans with an edge that satisfies a condition.
     pub fn spans_where(&self, touched: impl Fn(&EdgeAt) -> bool) -> SpanSet {
         let edges = self.edges.iter().enumerate().fold(0u128, |set, (number, edge)| set | u128::from(touched(edge)) << number);

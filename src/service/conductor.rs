@@ -145,6 +145,7 @@ impl Conductor {
         match control {
             Control::Stop => return Ok(Next::End),
             Control::Failed(failure) => return Err(failure),
+            Control::Search { query, answer } => self.crew.search(&query, &answer),
             Control::Reload { plan, segment_windows, reply } => {
                 let deadline = Moment::now() + RELOAD_DEADLINE;
                 let restoring = self.assignment.boards().iter().any(|board| !board.has_begun() && board.stopped().is_none());

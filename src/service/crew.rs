@@ -8,12 +8,14 @@ use super::custody::Custody;
 use super::ledger::Surroundings;
 use super::partition::Partition;
 use super::placement::Misplaced;
+use super::searches::Searches;
 use super::worker::{Answer, Command, Orders, Worker};
 use super::{Control, Failure};
 use crate::adapter::clock::Clock;
 use crate::adapter::kafka::consumer::Source;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
+use crate::engine::shard::movers::{Mover, Query};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -50,7 +52,8 @@ impl Crew {
             let (commands, told) = unbounded();
             let (bell, rung) = bounded(1);
             let (orders, misplaced, custody) = (orders.clone(), misplaced.clone(), Custody::new(interval));
-            let worker = Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock, reap };
+            let searches = Searches::default();
+            let worker = Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock, searches, reap };
             super::spawn(&format!("worker-{number}"), control.clone(), move || worker.run())?;
             Ok(Hand { commands, bell })
         };
@@ -98,6 +101,11 @@ impl Crew {
         self.tell_all(|| Command::CanServe { plan: plan.clone(), answer: answer.clone() });
         let busy = |_| "the workers were too busy to take over a configuration; try again".to_owned();
         self.workers.iter().try_for_each(|_| answers.recv_deadline(deadline).map_err(busy)?)
+    }
+
+    /// Has all workers look for the customers that moved most; each answers once, with those of its partitions.
+    pub fn search(&self, query: &Query, answer: &Sender<Vec<Mover>>) {
+        self.tell_all(|| Command::Search { query: query.clone(), answer: answer.clone() });
     }
 
     /// Every advance from now on is for this plan.

@@ -28,6 +28,7 @@ mod readiness;
 mod restorer;
 mod rounds;
 pub mod schemas;
+pub mod searches;
 mod watch;
 pub mod worker;
 
@@ -36,6 +37,7 @@ use crate::adapter::store::Store;
 use crate::adapter::{http, kafka, registry};
 use crate::domain::facts::TopicKind;
 use crate::engine::plan::Plan;
+use crate::engine::shard::movers::{Mover, Query};
 use crate::wire::published::Published;
 use crate::wire::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -121,6 +123,11 @@ enum Control {
     Stop,
     /// A thread is gone.
     Failed(Failure),
+    /// Look for the customers that moved most; each worker answers once.
+    Search {
+        query: Query,
+        answer: Sender<Vec<Mover>>,
+    },
     Reload {
         plan: Arc<Plan>,
         segment_windows: Arc<[String]>,
@@ -213,7 +220,7 @@ impl Handle {
         let _ = self.control.send(Control::Stop);
     }
 
-    /// Replaces rules and receivers.
+    /// Replaces rules and what is expected of the service itself; receivers stay.
     pub fn reload_alerting(&self, settings: alerting::Settings) {
         // Nobody listens only when the service is ending.
         let _ = self.alerting.send(alerting::Order::Reload(Box::new(settings)));

@@ -106,6 +106,8 @@ fn wait(settings: &mut Settings, told: &Receiver<Control>, pause: Duration) -> R
             Err(RecvTimeoutError::Timeout) => return Ok(true),
             Ok(Control::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(false),
             Ok(Control::Failed(failure)) => return Err(failure),
+            // There are no customers yet.
+            Ok(Control::Search { .. }) => {}
             Ok(Control::Reload { plan, segment_windows, reply }) => {
                 (settings.plan, settings.segment_windows) = (plan, segment_windows);
                 // Whoever asked may have gone.

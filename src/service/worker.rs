@@ -10,10 +10,12 @@ use super::feed::Feed;
 use super::ledger::Surroundings;
 use super::partition::Partition;
 use super::placement::Misplaced;
+use super::searches::Searches;
 use crate::adapter::clock::Clock;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
 use crate::engine::report::ShardTotals;
+use crate::engine::shard::movers::{Mover, Query};
 use crate::wire::telemetry::StopReason;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, select};
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub enum Command<F> {
     CanServe { plan: Arc<Plan>, answer: Sender<Result<(), String>> },
     /// Take it over.
     Reconfigure(Arc<Plan>),
+    /// Look for the customers that moved most, a little at a time; several searches one after another.
+    Search { query: Query, answer: Sender<Vec<Mover>> },
     /// Take in nothing more, and take the last images; drop the sender when they are there, and send something first for each
     /// that is not at the deadline.
     Drain { drained: Sender<()>, deadline: Moment },
@@ -76,6 +80,7 @@ pub struct Worker<F> {
     pub around: Surroundings,
     pub custody: Custody<F>,
     pub clock: Clock,
+    pub searches: Searches,
     /// Frees a state that is of no use any more.
     pub reap: fn(Partition<F>),
 }
@@ -90,7 +95,8 @@ impl<F: Feed> Worker<F> {
                 Err(TryRecvError::Empty) => {
                     let taken = self.take_in();
                     let more = self.custody.keep(self.clock.steady() + IMAGE_TIME, self.clock);
-                    if taken == 0 && !more {
+                    let searching = self.searches.go_on(&mut self.custody);
+                    if taken == 0 && !more && !searching {
                         self.nap();
                     }
                 }
@@ -152,6 +158,7 @@ impl<F: Feed> Worker<F> {
                 self.custody.all().for_each(|partition| partition.ledger.shard.reconfigure(plan.clone()));
                 self.around.plan = plan;
             }
+            Command::Search { query, answer } => self.searches.begin(query, answer, &mut self.custody),
             Command::Drain { drained, deadline } => self.custody.drain(drained, deadline, self.clock),
         }
     }

@@ -1,11 +1,14 @@
 //! A fixed report and telemetry with awkward values, and scrapes of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use upswell::domain::alert::{State, Suppression};
 use upswell::domain::calendar::Instant;
 use upswell::domain::facts::{FactKind, Reason, TopicKind};
 use upswell::domain::rates::{Customers, Money, Sums};
 use upswell::engine::report::{DimensionReport, Report, SegmentReport, WindowReport};
+use upswell::wire::alerting::{AlertStanding, RuleStanding, Standing, Threshold};
 use upswell::wire::exposition::{Exposition, Format};
 use upswell::wire::published::{Published, View};
 use upswell::wire::readiness::{Phase, Readiness};
@@ -93,6 +96,8 @@ pub fn telemetry() -> Telemetry {
     telemetry.memory_limit.set(3 << 30);
     telemetry.memory_full.set_flag(false);
     telemetry.history_incomplete.set_flag(false);
+    telemetry.history_complete_since.set(Instant(1_735_689_600_000));
+    telemetry.input_stale.set_flag(false);
     telemetry.rollover_duration.set(Duration::from_micros(1_500));
     telemetry.config_last_reload_successful.set_flag(true);
     telemetry.partitions.stop(2, StopReason::LogTruncated);
@@ -141,7 +146,33 @@ pub fn published() -> Published {
     let published = Published::new();
     published.publish(view());
     published.set_readiness(Readiness::new(Phase::Live, "All partitions have caught up."));
+    published.set_alerts(alerts());
     published
+}
+
+/// A rule over the total that fires, and one about the service.
+fn alerts() -> Standing {
+    let alert = AlertStanding {
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        state: State::Firing { since: Instant(1_789_000_000_000), clear: None },
+        value: Some(0.08),
+        suppressed: Some((Suppression::Stale, Instant(1_789_027_000_000))),
+    };
+    let rule = |name: &str, threshold, alerts| RuleStanding {
+        name: name.to_owned(),
+        query: String::new(),
+        pending: 0,
+        keep: 0,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        threshold,
+        suppressed: None,
+        alerts,
+    };
+    let threshold = Threshold { metric: "expansion_rate", window: "trailing_365d".to_owned(), value: 0.1 };
+    let rules = vec![rule("UpswellExpansionRateLow", Some(threshold), vec![alert]), rule("UpswellNoEvents", None, vec![])];
+    Standing { evaluated_at: Some(Instant(1_789_027_200_000)), interval: Duration::from_secs(15), rules }
 }
 
 /// One scrape.

@@ -91,6 +91,7 @@ fn a_fresh_service_shows_counters_at_0_and_no_unknown_gauge() {
         "upswell_invariant_violations_total",
         "upswell_live_partitions",
         "upswell_misplaced_customers_total",
+        "upswell_phase",
         "upswell_ready",
         "upswell_rebalances_total",
         "upswell_rebuilds_total",

@@ -127,6 +127,7 @@ impl Instance {
             around,
             custody: Custody::new(INTERVAL),
             clock,
+            searches: Default::default(),
             reap: drop,
         };
         let beginnings = Beginnings {

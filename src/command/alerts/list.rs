@@ -127,10 +127,10 @@ mod tests {
         };
         let alerts = vec![alert("pending", "A", "x\u{1b}[2J", ""), alert("firing", "B", "y", "It fell.")];
         let expected = "\
-STATE    ALERT     SEVERITY  SINCE                 VALUE  LABELS
-firing   B         critical  2026-09-10T08:00:00Z  0.09   segment=y
+STATE    ALERT  SEVERITY  SINCE                 VALUE  LABELS
+firing   B      critical  2026-09-10T08:00:00Z  0.09   segment=y
          It fell.
-pending  A         critical  2026-09-10T08:00:00Z  0.09   segment=x\\u{1b}[2J
+pending  A      critical  2026-09-10T08:00:00Z  0.09   segment=x\\u{1b}[2J
 ";
         assert_eq!(table(alerts), expected);
     }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod capture;
+pub mod movers;
 mod moves;
 
 pub use audit::AuditStep;

@@ -1,7 +1,8 @@
 //! The thread that judges: looks at what is published, takes the book a step further, and has it told.
 
 use super::book::{Book, Evaluation};
-use super::notices::{Movers, Wording};
+use super::movers::Explanations;
+use super::notices::Wording;
 use super::telling::Telling;
 use super::trends::{Trends, Vitals};
 use super::{Order, Settings};
@@ -10,11 +11,11 @@ use crate::domain::calendar::Instant;
 use crate::domain::facts::TopicKind;
 use crate::engine::judgement::Footing;
 use crate::service::board::Board;
-use crate::service::{Failure, Shared};
+use crate::service::{Control, Failure, Shared};
 use crate::wire::alerting::Standing;
 use crate::wire::published::View;
 use crate::wire::readiness::{Phase, Readiness};
-use crossbeam_channel::{Receiver, after, select};
+use crossbeam_channel::{Receiver, Sender, after, select};
 use std::sync::Arc;
 use std::time::Instant as Moment;
 
@@ -27,7 +28,7 @@ pub struct Evaluator {
     taken_up: Option<u64>,
     telling: Telling,
     trends: Trends,
-    movers: Movers,
+    movers: Explanations,
     /// Time as the evaluations go by it never goes back.
     now: Instant,
 }
@@ -35,9 +36,11 @@ pub struct Evaluator {
 impl Evaluator {
     /// # Errors
     /// A receiver cannot be used.
-    pub fn new(settings: Settings, shared: Shared) -> Result<Evaluator, Failure> {
-        let telling = telling(&settings, &shared)?;
-        let (book, trends, movers) = (Book::default(), Trends::default(), Movers::new());
+    pub fn new(settings: Settings, shared: Shared, control: Sender<Control>) -> Result<Evaluator, Failure> {
+        let clock = shared.clock;
+        let telling = Telling::hire(&settings.receivers, &shared.telemetry, move || clock.now())
+            .map_err(|unusable| Failure::Configuration(format!("alerts.receivers: {unusable}")))?;
+        let (book, trends, movers) = (Book::default(), Trends::default(), Explanations::new(control));
         Ok(Evaluator { settings, shared, book, taken_up: None, telling, trends, movers, now: Instant(i64::MIN) })
     }
 
@@ -65,15 +68,10 @@ impl Evaluator {
         }
     }
 
-    /// Receivers that cannot be used leave everything as it was.
+    /// Takes over everything but the receivers, which need a restart.
     fn reload(&mut self, settings: Settings) {
-        match telling(&settings, &self.shared) {
-            Ok(telling) => {
-                (self.settings, self.telling) = (settings, telling);
-                self.evaluate();
-            }
-            Err(failure) => tracing::error!(error = %failure, "the receivers of alerts were not replaced"),
-        }
+        self.settings = settings;
+        self.evaluate();
     }
 
     fn evaluate(&mut self) {
@@ -95,6 +93,7 @@ impl Evaluator {
         };
         let changed = self.book.evaluate(&evaluation);
         self.remember();
+        self.movers.look(&self.book, &self.settings.rules);
         self.show(view.as_deref());
         self.tell(view.as_deref(), changed);
     }
@@ -124,7 +123,7 @@ impl Evaluator {
 
     fn wording<'a>(&'a self, view: Option<&'a View>) -> Wording<'a> {
         let currency = view.map_or("", |view| view.report.currency.as_str());
-        Wording { rules: &self.settings.rules, base: &self.settings.base, currency, movers: &self.movers }
+        Wording { rules: &self.settings.rules, base: &self.settings.base, currency, movers: self.movers.texts() }
     }
 
     fn show(&self, view: Option<&View>) {
@@ -165,12 +164,6 @@ impl Evaluator {
         };
         self.trends.sample(self.now, rejected, vitals)
     }
-}
-
-fn telling(settings: &Settings, shared: &Shared) -> Result<Telling, Failure> {
-    let clock = shared.clock;
-    let hired = Telling::hire(&settings.receivers, &shared.telemetry, move || clock.now());
-    hired.map_err(|unusable| Failure::Configuration(format!("alerts.receivers: {unusable}")))
 }
 
 /// How far what is published can be relied on.

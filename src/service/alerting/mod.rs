@@ -7,6 +7,7 @@
 mod book;
 mod evaluator;
 mod memo;
+mod movers;
 mod notices;
 mod telling;
 mod trends;
@@ -51,7 +52,7 @@ pub enum Order {
 /// A receiver cannot be used, or the system has no thread to give.
 pub(super) fn hire(settings: Settings, shared: Shared, control: Sender<Control>) -> Result<Sender<Order>, Failure> {
     let (order, orders) = unbounded();
-    let evaluator = Evaluator::new(settings, shared)?;
+    let evaluator = Evaluator::new(settings, shared, control.clone())?;
     spawn("alerting", control, move || evaluator.run(&orders))?;
     Ok(order)
 }

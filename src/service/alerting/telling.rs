@@ -50,7 +50,7 @@ impl Telling {
     pub fn note(&mut self, delivered: &Delivered, book: &mut Book) -> bool {
         self.carried.remove(&(delivered.receiver.to_string(), delivered.key.clone(), delivered.resolved));
         let entry = self.about.get(&delivered.key).and_then(|key| book.entries.get_mut(key));
-        let Some(entry) = entry else { return false };
+        let Some(entry) = entry.filter(|entry| entry.told(&delivered.receiver) != Some(delivered.resolved)) else { return false };
         entry.note_told(&delivered.receiver, delivered.resolved);
         true
     }

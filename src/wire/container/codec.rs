@@ -13,8 +13,8 @@ pub enum Codec {
     Xz,
 }
 
-/// A block may always decompress to so many bytes: 64 MiB ...
-const ALWAYS: usize = 64 << 20;
+/// A block may always decompress to so many bytes, which the largest record fits into ...
+const ALWAYS: usize = 24 << 20;
 /// ... or to so many times its own size, up to the size a block may have at all.
 const TIMES: usize = 16;
 /// Memory of the xz decoder; its strongest preset needs 65 MiB.
