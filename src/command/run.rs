@@ -9,7 +9,6 @@ use crate::adapter::http::Reload;
 use crate::adapter::store::Store;
 use crate::adapter::{machine, store};
 use crate::config::{Config, Loaded, Purpose};
-use crate::domain::alert::Limits;
 use crate::domain::window::Window;
 use crate::service::{self, Handle, Service, alerting};
 use anyhow::Context;
@@ -22,9 +21,6 @@ use tokio::sync::mpsc;
 
 /// How long an orderly end may take before the process ends without it.
 const END_DEADLINE: Duration = Duration::from_secs(24);
-
-/// A checkpoint may always be so many milliseconds old, however often one is taken.
-const LEAST_CHECKPOINT_AGE: i64 = 600_000;
 
 /// Arguments of `upswell run`.
 #[derive(Debug, clap::Args)]
@@ -87,16 +83,11 @@ pub fn settings(config: &Config, store: Store, reload: Option<mpsc::Sender<Reloa
 /// What is watched, and who is told.
 pub fn alerting(config: &Config) -> alerting::Settings {
     let (alerts, zone) = (&config.alerts, config.revenue.time_zone.clone());
-    let operational = &alerts.operational;
-    let limits = Limits {
-        no_events: operational.no_events.map(|silence| silence.0),
-        lag: operational.lag,
-        checkpoint_age: (config.checkpoint.interval.0.saturating_mul(10)).max(LEAST_CHECKPOINT_AGE),
-    };
+    let limits = alerts.operational.limits(config.checkpoint.interval);
     let (external, interval) = (config.http.external_url.as_deref(), alerts.interval.duration());
     alerting::Settings {
         rules: alerts.rules.clone(),
-        limits: operational.enabled.then_some(limits),
+        limits: alerts.operational.enabled.then_some(limits),
         interval,
         longest: alerts.interval.0.saturating_mul(2),
         receivers: alerts.receivers.iter().map(|receiver| receiver.settings(external, interval)).collect(),

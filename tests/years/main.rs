@@ -111,6 +111,16 @@ fn a_shrinking_company_is_paged_on_the_day_it_crosses() {
 }
 
 #[test]
+fn a_clear_mark_makes_a_slow_crossing_one_page() {
+    let (company, outcomes) = of("shrinking");
+    assert_eq!(critical(outcomes).len(), 2, "at the threshold itself it swings");
+    let mut rule = rules().into_iter().find(|rule| rule.name == PAGES).expect("it is shipped");
+    rule.test.clear = 105_000;
+    let outcomes = judged(company, &company.customers(day(UNTIL)), &[rule], day(FROM), day(UNTIL));
+    assert_eq!(critical(&outcomes).len(), 1);
+}
+
+#[test]
 fn the_table_of_the_documentation_is_what_is_computed() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alerting.md");
     let page = std::fs::read_to_string(&path).expect("the page is there");
