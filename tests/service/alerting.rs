@@ -2,7 +2,7 @@
 
 use crate::DAY;
 use crate::avro::Subscription;
-use crate::world::{Look, NOW, World, quiet, until};
+use crate::world::{Look, NOW, USAGE, World, quiet, until};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -427,6 +427,22 @@ fn before_it_is_ready_and_without_a_history_nothing_is_judged() {
     assert_eq!(calls(&inbox).len(), 0);
     service.0.handle().reload_alerting(told(&[low()], &inbox));
     inbox.wait(1);
+    service.stop();
+}
+
+#[test]
+fn a_log_without_its_beginning_is_not_judged() {
+    let (world, inbox) = (World::new(1), Inbox::open());
+    // The embedded broker drops the oldest records beyond 5 MiB.
+    (0..7).for_each(|_| world.send(USAGE, Some(0), "c", &vec![b'x'; 900_000]));
+    stagnate(&world);
+    let mut settings = settings(&world, told(&[low()], &inbox));
+    settings.kafka.accept_truncated_log = true;
+    let service = start(settings, 0);
+    service.wait_for_suppression("Low", "truncated_log");
+    service.wait_until_ready();
+    service.evaluate(10);
+    assert_eq!(calls(&inbox).len(), 0);
     service.stop();
 }
 

@@ -19,13 +19,27 @@ impl Prometheus {
     /// Scrapes `http://TARGET/metrics` every second; with `openmetrics` it negotiates that format, which it prefers by itself,
     /// else only the text format.
     pub fn start(target: &str, openmetrics: bool) -> Prometheus {
-        let (place, port) = (Place::new(), free_ports(1));
         let target = if openmetrics { target.to_owned() } else { text_only(target) };
+        Prometheus::launch(&target, "", None)
+    }
+
+    /// Scrapes likewise, evaluates these rules every second and tells an Alertmanager (`host:port`) of what fires.
+    pub fn alerting(target: &str, rules: &str, alertmanager: &str) -> Prometheus {
+        let alerting = format!("alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{alertmanager}'] }}] }}] }}\n");
+        Prometheus::launch(target, &alerting, Some(rules))
+    }
+
+    fn launch(target: &str, more: &str, rules: Option<&str>) -> Prometheus {
+        let (place, port) = (Place::new(), free_ports(1));
         let config = format!(
-            "global: {{ scrape_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: ['*.rules.yml']\n{more}\
+             scrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
         );
-        std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
-        place.real("prometheus", &[&port.to_string()]);
+        let write = |name: &str, text: &str| std::fs::write(place.directory().join(name), text).expect("it can be written");
+        write("prometheus.yml", &config);
+        rules.into_iter().for_each(|rules| write("upswell.rules.yml", rules));
+        // What fires is told again soon, so that a test can see it.
+        place.real("prometheus", &[&port.to_string(), "--rules.alert.resend-delay=1s"]);
         Prometheus { _place: place, port }
     }
 
