@@ -18,7 +18,7 @@ fuzz: ## hostile bytes for everything that reads them, a minute for each of six 
 	@tests/tools/setup build
 	UPSWELL_FUZZ_SECONDS=$${UPSWELL_FUZZ_SECONDS:-60} cargo test --release --test fuzz -- --nocapture --test-threads=2
 
-sim: ## ten thousand seeds of the simulation: crashes, damage, rebalances and outages, on one thread
+sim: ## ten thousand seeds of the simulation: crashes, damage, rebalances and outages, a thread for each core
 	@tests/tools/setup build
 	UPSWELL_SIM_SEEDS=$${UPSWELL_SIM_SEEDS:-10000} cargo test --release --test sim -- --nocapture $(ARGS)
 

@@ -137,7 +137,8 @@ impl Archivist {
     pub fn begin(&self, task: Task) -> Work {
         self.telemetry.checkpoints.add(1);
         let Manifest { identity, writer, sequence, .. } = &*task.begun;
-        Work { writing: self.archive.write(identity, *writer, *sequence, task.before.clone()), task, finishing: None }
+        let writing = self.archive.write(identity, *writer, *sequence, task.before.clone());
+        Work { writing, begun: self.clock.steady(), task, finishing: None }
     }
 
     /// Takes a part until it is taken; `None` if nobody wants the image any more.
@@ -182,7 +183,7 @@ impl Archivist {
 
     fn finish(&self, work: &mut Work) -> Result<Progress, Error> {
         let Some(manifest) = &work.finishing else { return Ok(Progress::More) };
-        let saved = work.writing.finish(manifest)?;
+        let saved = work.writing.finish(manifest, self.clock.steady().saturating_duration_since(work.begun))?;
         self.telemetry.checkpoint_duration.observe(work.task.since.elapsed());
         let known = work.task.before.as_ref().map_or(0, |before| before.pieces.len());
         self.telemetry.checkpoint_bytes.add(saved.pieces.iter().skip(known).map(|piece| piece.length).sum());
@@ -211,6 +212,7 @@ impl Archivist {
 pub struct Work {
     task: Task,
     writing: Writing,
+    begun: Moment,
     finishing: Option<Box<Manifest>>,
 }
 

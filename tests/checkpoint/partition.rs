@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use upswell::adapter::store::archive::{Archive, Image, ReadError};
 use upswell::adapter::store::{Error, Store};
 use upswell::domain::account::Account;
@@ -180,7 +181,7 @@ impl Owner {
             }
         }
         let draft = self.draft(head);
-        self.last = Some(persist(&dead, || writing.finish(&draft))?);
+        self.last = Some(persist(&dead, || writing.finish(&draft, Duration::ZERO))?);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use crate::history::History;
 use apache_avro::types::Value as Avro;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use upswell::adapter::store::archive::Archive;
 use upswell::adapter::store::{self, Store};
 use upswell::config::{Config, Purpose};
@@ -159,5 +160,5 @@ fn plant(bench: &Bench) {
             Step::Done => break,
         }
     }
-    writing.finish(&draft).expect("an image");
+    writing.finish(&draft, Duration::ZERO).expect("an image");
 }

@@ -1,8 +1,11 @@
-//! Trouble, made: what each kind does to the world, and what may follow when everything is at rest.
+//! Trouble, made: what each kind does to the world.
 
-use crate::instance::Began;
+use crate::cluster::TOPICS;
+use crate::events::DAY;
+use crate::instance::Instance;
 use crate::trouble::Kind::{self, *};
 use crate::world::{Outcome, World};
+use std::sync::atomic::Ordering::Relaxed;
 use upswell::wire::telemetry::StopReason;
 use upswell_testkit::faulty::{Fate, Fault, Misread, Operation};
 
@@ -14,6 +17,7 @@ impl World {
         let kinds: Vec<Kind> = self.swarm.iter().copied().collect();
         let Some(kind) = self.dice.pick(&kinds).copied() else { return Ok(()) };
         self.note(kind as u64 + 1_000);
+        self.restart_stopped();
         let slot = self.dice.index(2);
         let skip = self.dice.below(3);
         let arm = |operation, part, fate| self.saboteur.arm(kind, operation, part, skip, fate);
@@ -55,7 +59,7 @@ impl World {
             RevokeIdle | RevokeWriting | RevokeRestoring | BackHeld | BackNewer | Overlap => self.rebalance()?,
             AbortedTail => {
                 self.counts.hit(kind);
-                let (topic, partition) = (self.dice.index(3), self.dice.index(self.owner.len()));
+                let (topic, partition) = (self.dice.index(self.topics), self.dice.index(self.owner.len()));
                 self.cluster.state().logs[topic][partition].end += 2;
             }
             PollTrouble => {
@@ -72,7 +76,8 @@ impl World {
             SchemaLate => self.late_known = !self.late_known,
             LettersDelayed => self.letters_wait = !self.letters_wait,
             LettersRefused => self.refuse(slot),
-            ClockAhead | ClockBack | ClockStill => self.change_clock(kind, slot),
+            ClockAhead | ClockBack | ClockStill => self.change_clock(kind, slot)?,
+            ClockBehindImage => self.replace_ahead(slot)?,
             DedupWindow => {
                 self.counts.hit(kind);
                 self.dedup_days = [200, 400, 900][self.dice.index(3)];
@@ -81,7 +86,7 @@ impl World {
             TimeZone => {
                 self.counts.hit(kind);
                 self.remade = true;
-                self.zone = if self.zone == "UTC" { "Asia/Tokyo" } else { "UTC" };
+                self.deployment.zone = if self.deployment.zone == "UTC" { "Asia/Tokyo" } else { "UTC" };
                 (0..2).for_each(|slot| self.crash(slot));
             }
             RebuildAsked => {
@@ -89,8 +94,24 @@ impl World {
                 (self.rebuild, self.remade) = (true, true);
                 self.crash(slot);
             }
-            Holes | Redelivered | SchemaDenied | RateAdded | RateTakenOut | RetentionPassed | LogCut | TopicAnew
-            | ClusterChanged | PartitionsChanged => {}
+            StoreFull => self.saboteur.fill(),
+            StoreSlow => self.store_slow = !self.store_slow,
+            MemoryFull => {
+                if let Some(instance) = &mut self.slots[slot] {
+                    instance.worker.orders.full.fetch_xor(true, Relaxed);
+                }
+            }
+            MembershipLost => self.lose_membership(slot)?,
+            Rejoined => self.rejoin()?,
+            UnreadableBatch => self.make_unreadable(),
+            RetriesLater => self.appear(),
+            LettersFull => {
+                let room = self.dice.one_in(2).then_some(1);
+                self.slots[slot].iter_mut().for_each(|instance| instance.postbag.set_room(room));
+            }
+            PlanReload | PlanRefused | DaysMissing => self.change_plan()?,
+            Holes | Redelivered | SchemaDenied | RateAdded | Forgotten | LettersTwice | ZombieWrote | RateTakenOut
+            | RetentionPassed | LogCut | TopicAnew | ClusterChanged | PartitionsChanged => {}
         }
         Ok(())
     }
@@ -107,19 +128,71 @@ impl World {
         self.crash(slot);
     }
 
-    fn change_clock(&mut self, kind: Kind, slot: usize) {
-        let Some(instance) = &mut self.slots[slot] else { return };
+    fn change_clock(&mut self, kind: Kind, slot: usize) -> Outcome {
+        let Some(instance) = &mut self.slots[slot] else { return Ok(()) };
         self.counts.hit(kind);
         match kind {
-            ClockAhead => {
-                instance.skew = YEAR;
-                self.cluster.state().clock_was_ahead = true;
-            }
+            ClockAhead => instance.skew = if self.dice.one_in(2) { YEAR } else { DAY / 3 },
             // Not longer than ids are remembered: those of a year ago would be forgotten once the clock is right.
             ClockBack => instance.skew = -YEAR / 12,
             _ => instance.still = Some(self.now),
         }
         self.pass(1);
+        // Views follow one another several times a second.
+        self.slots[slot].as_mut().map_or(Ok(()), |instance| instance.advance().map(drop))
+    }
+
+    /// What is written to a log from now on cannot be read; or whoever it stopped is started again after it was mended.
+    fn make_unreadable(&mut self) {
+        let (topic, partition) = (self.dice.index(self.topics), self.dice.index(self.owner.len()));
+        let state = &mut *self.cluster.state();
+        state.unreadable = match state.unreadable.take() {
+            Some(_) => None,
+            None => Some((topic, partition, state.logs[topic][partition].end)),
+        };
+    }
+
+    /// Starts those again that stopped for a log that can be read now.
+    fn restart_stopped(&mut self) {
+        let mended = self.cluster.state().unreadable.is_none();
+        let stopped = |instance: &Instance| {
+            instance
+                .boards
+                .values()
+                .any(|board| board.stopped().is_some_and(|stopped| stopped.reason == StopReason::UnreadableLog))
+        };
+        for slot in 0..2 {
+            if mended && self.slots[slot].as_ref().is_some_and(stopped) {
+                self.crash(slot);
+            }
+        }
+    }
+
+    /// The retries topic is there from now on, and whoever did not know it is started again.
+    pub fn appear(&mut self) {
+        if self.topics == TOPICS.len() {
+            return;
+        }
+        self.counts.hit(RetriesLater);
+        self.topics = TOPICS.len();
+        (0..2).for_each(|slot| self.crash(slot));
+    }
+
+    /// An instance whose clock is ahead takes images, and is replaced by one whose clock is right.
+    fn replace_ahead(&mut self, slot: usize) -> Outcome {
+        self.change_clock(ClockAhead, slot)?;
+        self.pass(60_000);
+        let Some(mut instance) = self.slots[slot].take() else { return Ok(()) };
+        let taken = instance.take_in(&mut self.images).and_then(|()| instance.advance());
+        for number in 0..30 {
+            instance.keep(&mut self.images)?;
+            self.post(&mut instance, true);
+            self.write(slot, &mut instance, number);
+        }
+        self.slots[slot] = Some(instance);
+        self.harvest(slot);
+        self.crash(slot);
+        taken.map(drop)
     }
 
     /// Somebody damages what is in the store.
@@ -146,77 +219,5 @@ impl World {
         let middle = bytes.len() / 2;
         bytes.iter_mut().skip(middle).take(1).for_each(|byte| *byte ^= 1);
         self.store.set(name, bytes);
-    }
-
-    /// At rest: a restart goes on from the image; then what ends a service, said as such, and undone.
-    pub fn epilogue(&mut self) -> Outcome {
-        self.settle()?;
-        self.settle()?;
-        let endings = [RetentionPassed, LogCut, TopicAnew, ClusterChanged, PartitionsChanged, RateTakenOut];
-        let on: Vec<Kind> = endings.into_iter().filter(|kind| self.swarm.contains(kind)).collect();
-        let Some(kind) = self.dice.pick(&on).copied() else { return Ok(()) };
-        let (before, euro) = (self.cluster.state().clone(), self.with_euro);
-        let Some(expected) = self.ending(kind) else { return Ok(()) };
-        self.slots[0] = None;
-        self.start(0);
-        self.expect(kind, expected)?;
-        self.counts.hit(kind);
-        *self.cluster.state() = before;
-        self.with_euro = euro;
-        self.owner.truncate(self.cluster.state().logs[0].len());
-        self.settle()
-    }
-
-    /// Makes it; why the first partition then stops, or `None` if it would not.
-    fn ending(&mut self, kind: Kind) -> Option<Option<StopReason>> {
-        let shadow = self.slots[0].as_ref()?.shadows.get(&0)?.clone();
-        let state = &mut *self.cluster.state();
-        let log = &mut state.logs[1][0];
-        match kind {
-            RetentionPassed => {
-                log.end += 5;
-                log.start = log.end;
-                return Some(Some(StopReason::LogTruncated));
-            }
-            LogCut if log.end > 0 => {
-                log.end -= 1;
-                return Some(Some(StopReason::LogTruncated));
-            }
-            TopicAnew => {
-                state.topic_ids[1].push('2');
-                return Some(Some(StopReason::TopicRecreated));
-            }
-            ClusterChanged => {
-                state.id.push('2');
-                return Some(Some(StopReason::ClusterChanged));
-            }
-            PartitionsChanged => {
-                state.logs.iter_mut().for_each(|logs| logs.push(Default::default()));
-                self.owner.push(None);
-                return Some(Some(StopReason::PartitionCountChanged));
-            }
-            _ => {}
-        }
-        let euro = shadow.applied.iter().any(|((kind, _), event)| *kind == 1 && event.currency == "EUR");
-        if kind != RateTakenOut || !euro {
-            return None;
-        }
-        self.with_euro = false;
-        Some(None)
-    }
-
-    /// The first partition stops for this reason, or is refused.
-    fn expect(&mut self, kind: Kind, expected: Option<StopReason>) -> Outcome {
-        let Some(instance) = self.slots[0].as_mut() else { return Err("nobody is there".to_owned()) };
-        for _ in 0..10 {
-            match (instance.begin(0, 0, &self.images)?, expected) {
-                (Began::Waits, _) => {}
-                (Began::Stopped(reason), Some(expected)) if reason == expected => return Ok(()),
-                (Began::Refused, None) => return Ok(()),
-                (Began::Stopped(reason), _) => return Err(format!("{kind:?} stops for {reason:?}")),
-                _ => return Err(format!("{kind:?} was not noticed")),
-            }
-        }
-        Err(format!("{kind:?} is waited for for ever"))
     }
 }

@@ -11,7 +11,7 @@ use upswell::adapter::kafka::letters::ORIGIN_HEADER;
 use upswell::domain::calendar::Zone;
 use upswell::service::beginning::{Ids, Logs};
 use upswell::service::feed::Feed;
-use upswell::service::ledger::TopicName;
+use upswell::service::ledger::{Ledger, TopicName};
 
 pub const TOPICS: [&str; 3] = ["subscriptions", "usage", "retries"];
 
@@ -46,8 +46,10 @@ pub struct State {
     /// Every so manieth record is not handed out: a planted mistake.
     pub skip_every: Option<i64>,
     pub pass_too_far: i64,
-    /// Some instance's clock was ahead of time.
-    pub clock_was_ahead: bool,
+    /// The latest that any instance's clock has shown.
+    pub latest_clock: i64,
+    /// Topic, partition and offset from which on nothing can be read.
+    pub unreadable: Option<(usize, usize, i64)>,
 }
 
 /// Clones are the same cluster.
@@ -67,8 +69,21 @@ impl Cluster {
             ask_trouble: 0,
             skip_every: None,
             pass_too_far: 0,
-            clock_was_ahead: false,
+            latest_clock: i64::MIN,
+            unreadable: None,
         })))
+    }
+
+    /// An instance's clock shows this.
+    pub fn saw_clock(&self, now: i64) {
+        let mut state = self.state();
+        state.latest_clock = state.latest_clock.max(now);
+    }
+
+    /// Where the billing logs of a partition end.
+    pub fn ends(&self, partition: i32) -> [i64; 2] {
+        let state = self.state();
+        [0, 1].map(|topic: usize| state.logs[topic][partition as usize].end)
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -92,6 +107,16 @@ impl Cluster {
 }
 
 impl State {
+    /// Nothing is taken from where the log cannot be read.
+    pub fn check_unreadable(&self, ledger: &Ledger) -> Result<(), String> {
+        let Some((topic, partition, offset)) = self.unreadable else { return Ok(()) };
+        let passed = ledger.positions[topic].is_some_and(|position| position.next > offset);
+        match ledger.partition as usize == partition && passed {
+            true => Err("what cannot be read was passed".to_owned()),
+            false => Ok(()),
+        }
+    }
+
     fn named(&self, text: &str, partition: usize) -> Option<(usize, i64)> {
         let kinds = 0..2;
         kinds.into_iter().find_map(|kind| {
@@ -129,6 +154,11 @@ impl Feed for Reader {
         }
         let skipped = |offset: i64| state.skip_every.is_some_and(|every| offset % every == every - 1);
         let found = log.entries.range(self.next..).find(|(offset, _)| !skipped(**offset));
+        let unreadable =
+            |offset: i64| state.unreadable.is_some_and(|at| at.0 == self.topic && at.1 == self.partition && offset >= at.2);
+        if found.is_some_and(|(offset, _)| unreadable(*offset)) {
+            return Offer::Unreadable("codec 7 is not known".to_owned());
+        }
         let Some((offset, entry)) = found else {
             self.next = self.next.max(log.end);
             return Offer::Empty;

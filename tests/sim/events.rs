@@ -1,7 +1,8 @@
 //! Events of the workload, and what their bytes deserve: an event that is at fault knows for what it has to be rejected.
 
 use crate::dice::Dice;
-use upswell::domain::facts::{Interval, RawItem, RawSubscription, RawUsage, Reason, Status};
+use crate::twin::facts::{Event as Told, Item, Subscription, Usage};
+use upswell::domain::facts::{Interval, Reason, Status};
 use upswell::wire::encode;
 
 pub const DAY: i64 = 86_400_000;
@@ -67,40 +68,40 @@ impl Event {
         Event { kind, id: format!("e{number}"), customer, at, version, amount, currency, plan, status, schema, fault }
     }
 
-    pub fn subscription(&self) -> RawSubscription<'_> {
-        let quantity = if self.fault == Some(Reason::InvalidQuantity) { -1 } else { 1 };
-        let item = RawItem {
-            item_id: Some("i"),
-            product_id: Some("p"),
-            plan_id: Some(self.plan),
-            quantity: Some(quantity),
-            unit_amount_micros: Some(self.amount),
+    /// The event in the twin's words.
+    pub fn told(&self) -> Told {
+        let text = |text: &str| Some(text.to_owned());
+        if self.kind == 1 {
+            return Told::Usage(Usage {
+                event_id: text(self.id()),
+                customer_id: text(&self.customer),
+                used_at: Some(self.at()),
+                meter: text("calls"),
+                amount: Some(self.amount),
+                currency: text(self.currency),
+            });
+        }
+        let item = Item {
+            item_id: text("i"),
+            product_id: text("p"),
+            plan_id: text(self.plan),
+            quantity: Some(if self.fault == Some(Reason::InvalidQuantity) { -1 } else { 1 }),
+            unit_amount: Some(self.amount),
             interval: Some(Interval::Month),
             interval_count: Some(1),
-            discount_micros: Some(0),
+            discount: Some(0),
         };
-        RawSubscription {
-            event_id: Some(self.id()),
-            customer_id: Some(&self.customer),
-            subscription_id: Some("s"),
+        Told::Subscription(Subscription {
+            event_id: text(self.id()),
+            customer_id: text(&self.customer),
+            subscription_id: text("s"),
             effective_at: Some(self.at()),
             version: Some(self.version),
             status: Some(self.status),
-            currency: Some(self.currency),
+            currency: text(self.currency),
             items: Some(vec![item]),
-            attributes: vec![("vertical", Some(self.plan))],
-        }
-    }
-
-    pub fn usage(&self) -> RawUsage<'_> {
-        RawUsage {
-            event_id: Some(self.id()),
-            customer_id: Some(&self.customer),
-            used_at: Some(self.at()),
-            meter: Some("calls"),
-            amount_micros: Some(self.amount),
-            currency: Some(self.currency),
-        }
+            attributes: [("vertical".to_owned(), self.plan.to_owned())].into(),
+        })
     }
 
     fn id(&self) -> &str {
@@ -115,9 +116,9 @@ impl Event {
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         encode::confluent_header(self.schema, &mut bytes);
-        match self.kind {
-            0 => encode::subscription(&self.subscription(), &mut bytes),
-            _ => encode::usage(&self.usage(), 1.0, &mut bytes),
+        match &self.told() {
+            Told::Subscription(event) => encode::subscription(&event.raw(), &mut bytes),
+            Told::Usage(event) => encode::usage(&event.raw(), 1.0, &mut bytes),
         }
         match self.fault {
             Some(Reason::Framing) => bytes[0] = 9,

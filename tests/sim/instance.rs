@@ -1,11 +1,13 @@
 //! One process of the service: a worker, an archivist and what a partition begins with, all real, driven by hand.
 
 use crate::cluster::{Cluster, Reader, TOPICS};
+use crate::deployment::Deployment;
 use crate::mistake::Mistake;
-use crate::shadow::Shadow;
-use crate::trouble::{Doing, Saboteur};
-use crossbeam_channel::{Receiver, TryRecvError, bounded, never, unbounded};
+use crate::shadow::{Circumstances, Shadow};
+use crate::trouble::{Doing, Kind, Saboteur};
+use crossbeam_channel::{Receiver, TryRecvError, never, unbounded};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Moment};
 use upswell::adapter::clock::Clock;
@@ -14,12 +16,12 @@ use upswell::adapter::registry::{self, Questions, Registry};
 use upswell::adapter::store::archive::Archive;
 use upswell::adapter::store::{Error, Store};
 use upswell::domain::calendar::Instant;
-use upswell::engine::plan::Plan;
-use upswell::engine::report::{Report, ShardTotals};
+use upswell::engine::report::ShardTotals;
 use upswell::service::Failure;
 use upswell::service::archivist::{Archivist, Archivists, Progress, Task, Work};
+use upswell::service::assignment::Assignment;
 use upswell::service::beginning::{Beginning, Beginnings, Hindrance, State};
-use upswell::service::board::Board;
+use upswell::service::board::{Board, Stall};
 use upswell::service::custody::Custody;
 use upswell::service::keeper::Keeper;
 use upswell::service::ledger::{Ledger, Surroundings, TopicName};
@@ -32,20 +34,25 @@ use upswell::wire::telemetry::{StopReason, Telemetry};
 
 /// How often an image is begun.
 const INTERVAL: Duration = Duration::from_secs(60);
-const RELEASE: Duration = Duration::from_secs(20);
 
 /// Shadows of images, by partition and name of the manifest: two of one name are the same image unless one was given up.
 pub type Images = BTreeMap<(i32, String), Vec<Shadow>>;
 
+#[derive(Clone)]
 pub struct Config {
-    pub plan: Arc<Plan>,
+    pub deployment: Deployment,
     pub dedup_window: i64,
+    /// In a run in which ids are forgotten, the same.
+    pub memory: Option<i64>,
     pub rebuild: bool,
     pub partitions: u32,
+    /// 2 while there is no retries topic.
+    pub topics: usize,
 }
 
 /// An image on its way, and whether the last try failed.
 struct Job {
+    partition: i32,
     work: Work,
     failed: bool,
 }
@@ -65,28 +72,41 @@ pub struct Instance {
     pub postbag: Postbag,
     pub questions: Questions,
     pub telemetry: Arc<Telemetry>,
+    pub config: Config,
     /// By partition: the board of the present assignment.
     pub boards: BTreeMap<i32, Arc<Board>>,
+    pub assignment: Assignment<()>,
+    /// Partitions whose figures have to count: those that have begun, and those that are about to be assigned again.
+    pub counting: BTreeSet<i32>,
+    pub suspended: BTreeSet<i32>,
     /// Assigned and not begun: tries so far.
     pub starting: BTreeMap<i32, u32>,
     pub shadows: BTreeMap<i32, Shadow>,
     /// How far its clock is wrong, and where it stands still.
     pub skew: i64,
     pub still: Option<i64>,
+    /// The clock that each partition was told last.
+    told: BTreeMap<i32, i64>,
+    /// Where the billing logs ended when a partition was assigned: no view of it may be drawn before.
+    pub ends: BTreeMap<i32, [i64; 2]>,
+    /// The image that each partition was restored from.
+    pub origins: BTreeMap<i32, String>,
+    /// What was met on the way.
+    pub seen: Vec<Kind>,
     archivist: Archivist,
     archivists: Archivists,
     tasks: Receiver<Task>,
     jobs: Vec<Job>,
     beginnings: Beginnings,
     hand: Arc<Mutex<Moment>>,
-    parking: Parking,
+    pub parking: Parking,
     topics: Arc<[TopicName]>,
-    cluster: Cluster,
+    pub cluster: Cluster,
     saboteur: Saboteur,
-    as_of: Instant,
+    pub as_of: Instant,
     /// What was rejected here at some time: topic, partition, offset.
     pub ever: BTreeSet<(String, i32, i64)>,
-    mistake: Option<Mistake>,
+    pub mistake: Option<Mistake>,
 }
 
 impl Instance {
@@ -107,14 +127,15 @@ impl Instance {
         let (registry, questions) = Registry::unattended(&settings, move || *read.lock().expect("one thread"));
         let (archivists, tasks) = Archivists::unattended(writer);
         let clock = Clock::held(Instant(now), steady);
+        cluster.saw_clock(now);
         let (id, ids) = {
             let state = cluster.state();
             (state.id.clone(), state.topic_ids.clone())
         };
-        let topics: Arc<[TopicName]> =
-            TOPICS.iter().zip(&ids).map(|(name, id)| TopicName { name: (*name).into(), id: Some(id.as_str().into()) }).collect();
+        let name = |(name, id): (&&str, &String)| TopicName { name: (*name).into(), id: Some(id.as_str().into()) };
+        let topics: Arc<[TopicName]> = TOPICS.iter().zip(&ids).map(name).take(config.topics).collect();
         let around = Surroundings {
-            plan: config.plan.clone(),
+            plan: config.deployment.plan(),
             schemas: Schemas::new(registry),
             telemetry: telemetry.clone(),
             placement: Arc::new(Placement::new(config.partitions)),
@@ -136,7 +157,11 @@ impl Instance {
             topics: topics.clone(),
             cluster_id: Some(id),
             partitions: config.partitions,
-            dedup_window: if mistake == Some(Mistake::ShortMemory) { 1 } else { config.dedup_window },
+            dedup_window: match mistake {
+                Some(Mistake::ShortMemory) => 1,
+                Some(Mistake::LongMemory) => config.dedup_window * 9,
+                _ => config.dedup_window,
+            },
             accept_truncated_log: false,
             rebuild: config.rebuild,
             rebuilt: Default::default(),
@@ -150,11 +175,19 @@ impl Instance {
             postbag,
             questions,
             telemetry,
+            config: config.clone(),
             boards: BTreeMap::new(),
+            assignment: Assignment::new(config.topics),
+            counting: BTreeSet::new(),
+            suspended: BTreeSet::new(),
             starting: BTreeMap::new(),
             shadows: BTreeMap::new(),
             skew: 0,
             still: None,
+            told: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            seen: Vec::new(),
             archivist,
             archivists,
             tasks,
@@ -174,40 +207,59 @@ impl Instance {
     pub fn set_time(&mut self, now: i64, steady: Moment) {
         let clock = Clock::held(Instant(self.still.unwrap_or(now) + self.skew), steady);
         (self.worker.clock, self.archivist.clock) = (clock, clock);
+        self.cluster.saw_clock(clock.now().0);
         *self.hand.lock().expect("one thread") = steady;
-        let boards = &self.boards;
-        for partition in self.parking.expired(steady, false, |partition| boards.contains_key(&partition)) {
+        let (full, assignment) = (self.is_full(), &self.assignment);
+        for partition in self.parking.expired(steady, full, |partition| assignment.wants(partition)) {
             self.worker.obey(Command::Forget(partition));
             self.shadows.remove(&partition);
         }
-    }
-
-    /// The group gives it a partition.
-    pub fn assign(&mut self, partition: i32) {
-        self.boards.insert(partition, Arc::new(Board::new(partition, TOPICS.len())));
-        self.starting.insert(partition, 0);
-    }
-
-    /// The group takes one away. Its last image may take a while.
-    pub fn release(&mut self, partition: i32, images: &mut Images) -> Result<(), String> {
-        let Some(board) = self.boards.remove(&partition) else { return Ok(()) };
-        board.give_up();
-        self.starting.remove(&partition);
-        if board.has_begun() {
-            let deadline = self.worker.clock.steady() + RELEASE;
-            self.worker.obey(Command::Release { partition, released: bounded(1).0, deadline });
-        }
-        self.parking.park(board, self.worker.clock.steady());
-        self.sync(images)
     }
 
     pub fn is_writing(&self) -> bool {
         !self.jobs.is_empty()
     }
 
+    pub fn writer(&self) -> u64 {
+        self.archivists.writer()
+    }
+
+    /// At the limit of memory nothing is taken in.
+    pub fn is_full(&self) -> bool {
+        self.worker.orders.full.load(Relaxed)
+    }
+
     pub fn take_in(&mut self, images: &mut Images) -> Result<(), String> {
-        self.worker.take_in();
+        let full = self.is_full();
+        if full && self.mistake == Some(Mistake::MemoryUnheeded) {
+            self.worker.orders.full.store(false, Relaxed);
+        }
+        let taken = self.worker.take_in();
+        self.worker.orders.full.store(full, Relaxed);
+        if full {
+            self.seen.push(Kind::MemoryFull);
+            if taken > 0 {
+                return Err("records were taken in at the limit of memory".to_owned());
+            }
+        }
+        if self.mistake == Some(Mistake::RetryTwice) {
+            self.forget_retries();
+        }
         self.sync(images)
+    }
+
+    /// A planted mistake: what a retry has settled counts as rejected once more.
+    fn forget_retries(&mut self) {
+        for partition in self.worker.custody.all() {
+            let shadow = &self.shadows[&partition.board.partition];
+            for kind in 0..2 {
+                for (offset, reason) in &shadow.rejected[kind] {
+                    if partition.ledger.rejected[kind].get(*offset).is_none() {
+                        partition.ledger.rejected[kind].insert(*offset, *reason);
+                    }
+                }
+            }
+        }
     }
 
     /// Images: begins those that are due, and hands over a little.
@@ -218,13 +270,23 @@ impl Instance {
     }
 
     /// Shadows follow, and images that were begun have one.
-    fn sync(&mut self, images: &mut Images) -> Result<(), String> {
+    pub fn sync(&mut self, images: &mut Images) -> Result<(), String> {
         let state = self.cluster.state();
         for partition in self.worker.custody.all() {
-            let shadow = self.shadows.get_mut(&partition.board.partition).ok_or("no shadow")?;
-            shadow.follow(&state, &partition.ledger, &self.worker.around.plan)?;
+            let number = partition.board.partition;
+            let shadow = self.shadows.get_mut(&number).ok_or("no shadow")?;
+            let clock = self.told.get(&number).copied().unwrap_or(0);
+            let around = Circumstances { deployment: &self.config.deployment, clock, memory: self.config.memory };
+            let before = shadow.forgotten;
+            shadow.follow(&state, &partition.ledger, &around)?;
             let ever = shadow.ever.iter();
-            self.ever.extend(ever.map(|(kind, offset)| (TOPICS[*kind].to_owned(), partition.board.partition, *offset)));
+            self.ever.extend(ever.map(|(kind, offset)| (TOPICS[*kind].to_owned(), number, *offset)));
+            self.seen.extend((before < shadow.forgotten).then_some(Kind::Forgotten));
+            state.check_unreadable(&partition.ledger)?;
+            let stopped = partition.board.stopped().map(|stopped| stopped.reason);
+            self.seen.extend((stopped == Some(StopReason::UnreadableLog)).then_some(Kind::UnreadableBatch));
+            let stalled = matches!(partition.board.stall(), Some(Stall::DeadLetters(_)));
+            self.seen.extend(stalled.then_some(Kind::LettersFull));
         }
         for task in self.tasks.try_iter() {
             let manifest = task.begun();
@@ -234,40 +296,48 @@ impl Instance {
                 return Err(format!("the image {name} is of other positions"));
             }
             images.entry((partition, name)).or_default().push(shadow.clone());
-            self.jobs.push(Job { work: self.archivist.begin(task), failed: false });
+            self.jobs.push(Job { partition, work: self.archivist.begin(task), failed: false });
         }
         Ok(())
     }
 
-    /// Goes on with one of the images on their way.
-    pub fn write(&mut self, number: usize) {
+    /// Goes on with one of the images on their way; the partition whose image is complete.
+    pub fn write(&mut self, number: usize) -> Option<i32> {
         if self.jobs.is_empty() {
-            return;
+            return None;
         }
         let number = number % self.jobs.len();
         let job = &mut self.jobs[number];
         let part = match job.failed {
-            true if !job.work.is_wanted(Duration::ZERO) => return drop(self.jobs.remove(number)),
+            true if !job.work.is_wanted(Duration::ZERO) => return self.end_job(number),
             true => None,
             false => match job.work.parts().try_recv() {
                 Ok(part) => Some(part),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => return drop(self.jobs.remove(number)),
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Disconnected) => return self.end_job(number),
             },
         };
         let part = match (part, self.mistake) {
-            (Some(part), Some(mistake)) => match mistake.make_in(part) {
-                Some(part) => Some(part),
-                None => return,
-            },
+            (Some(part), Some(mistake)) => Some(mistake.make_in(part)?),
             (part, _) => part,
         };
         self.saboteur.now(Doing::Saving);
         match self.archivist.take(&mut job.work, part) {
             Ok(Progress::More) => job.failed = false,
-            Ok(Progress::Saved) | Err(Error::NotFound { .. } | Error::AlreadyExists { .. }) => drop(self.jobs.remove(number)),
+            Ok(Progress::Saved) => {
+                let partition = job.partition;
+                self.end_job(number);
+                return Some(partition);
+            }
+            Err(Error::NotFound { .. } | Error::AlreadyExists { .. }) => return self.end_job(number),
             Err(_) => job.failed = true,
         }
+        None
+    }
+
+    fn end_job(&mut self, number: usize) -> Option<i32> {
+        self.jobs.remove(number);
+        None
     }
 
     pub fn clean(&mut self, partition: i32) {
@@ -280,42 +350,34 @@ impl Instance {
         let state = self.cluster.state();
         for (partition, board) in &self.boards {
             for topic in board.topics() {
-                board.saw_end(*topic, state.logs[*topic as usize][*partition as usize].end);
+                let early = if self.mistake == Some(Mistake::EarlyView) { 2 } else { 0 };
+                board.saw_end(*topic, (state.logs[*topic as usize][*partition as usize].end - early).max(0));
             }
         }
     }
 
-    pub fn advance(&mut self) -> Result<(), String> {
+    /// Moves the view on; the totals of the partitions that are counted.
+    pub fn advance(&mut self) -> Result<Vec<(i32, ShardTotals)>, String> {
         let wall = self.worker.clock.now();
         self.as_of = self.as_of.max(wall);
-        let (answer, _answers) = unbounded();
+        let live: BTreeSet<i32> = self.live();
+        let (answer, answers) = unbounded();
         self.worker.obey(Command::Advance { as_of: self.as_of, wall, answer });
-        match self.telemetry.invariant_violations.get() {
-            0 => Ok(()),
-            _ => Err("an audit found a difference".to_owned()),
-        }
-    }
-
-    /// Compares every live partition with its shadow, and the figures of all together.
-    pub fn check(&mut self) -> Result<(), String> {
-        let was_ahead = self.cluster.state().clock_was_ahead;
-        let (mut found, mut right) = (Vec::new(), Vec::new());
         for partition in self.worker.custody.all() {
-            let shadow = &self.shadows[&partition.board.partition];
-            right.extend(shadow.check(&partition.ledger, was_ahead)?);
-            found.extend(partition.ledger.shard.totals());
-            shadow.same_rejected(&partition.ledger)?;
+            self.told.insert(partition.board.partition, wall.0);
         }
-        let Some(as_of) = found.first().map(|totals| totals.as_of) else { return Ok(()) };
-        if was_ahead || found.iter().any(|totals| totals.as_of != as_of) {
-            return Ok(());
+        if self.telemetry.invariant_violations.get() > 0 {
+            return Err("an audit found a difference".to_owned());
         }
-        let report = |parts: &[ShardTotals]| Report::of(&self.worker.around.plan, as_of, parts);
-        if report(&found) == report(&right) { Ok(()) } else { Err("the figures of all partitions together are wrong".to_owned()) }
+        self.no_early_view(&live)?;
+        let parts = answers.try_iter().flat_map(|answer| answer.parts);
+        let all = self.mistake == Some(Mistake::RevokedCounted);
+        let counted = parts.filter(|(board, _)| all || self.assignment.counts(board));
+        Ok(counted.map(|(board, totals)| (board.partition, totals)).collect())
     }
 
     /// Tries to find what a partition begins with.
-    pub fn begin(&mut self, partition: i32, back: i64, images: &Images) -> Result<Began, String> {
+    pub fn begin(&mut self, partition: i32, back: i64, images: &mut Images) -> Result<Began, String> {
         let Some(tries) = self.starting.get_mut(&partition) else { return Ok(Began::Waits) };
         *tries += 1;
         let (board, held) = (self.boards[&partition].clone(), self.parking.held(partition));
@@ -346,14 +408,20 @@ impl Instance {
             }
         };
         self.parking.left(partition);
+        self.assignment.resumed(partition);
+        self.suspended.remove(&partition);
+        self.counting.insert(partition);
+        self.sync(images)?;
         Ok(began)
     }
 
     fn own(&mut self, board: Arc<Board>, state: State, back: i64, images: &Images) -> Result<(), String> {
         let State { mut shard, mut positions, rejected, placement, identity, generation, newest } = state;
         let (partition, was) = (board.partition, positions.map(|position| position.map_or(0, |position| position.next)));
+        self.origins.remove(&partition);
+        self.origins.extend(newest.iter().map(|manifest| (partition, manifest.file_name())));
         let shadow = match &newest {
-            None => Shadow { next: was, ..Shadow::default() },
+            None => Shadow::at(was),
             Some(manifest) => {
                 let name = manifest.file_name();
                 let known = images.get(&(partition, name.clone())).ok_or_else(|| format!("nobody began the image {name}"))?;
@@ -366,7 +434,9 @@ impl Instance {
         if let Some(mistake) = self.mistake {
             mistake.make_at(&mut positions);
         }
-        shard.observe_clock(self.worker.clock.now());
+        let wall = self.worker.clock.now();
+        shard.observe_clock(wall);
+        self.told.insert(partition, wall.0);
         board.set_generation(generation);
         let next = positions.map(|position| position.map_or(0, |position| position.next));
         let ledger = Ledger {
@@ -392,25 +462,20 @@ impl Instance {
             let next = (next[topic] - back + past).max(0);
             Reader { cluster: self.cluster.clone(), topic, partition: partition as usize, next, polled: false }
         };
-        (0..TOPICS.len()).map(reader).collect()
+        (0..self.config.topics).map(reader).collect()
     }
 
-    /// Takes another plan over, if every partition can be shown with it.
-    pub fn reload(&mut self, plan: &Arc<Plan>) {
-        if self.worker.custody.can_serve(plan).is_ok() {
-            self.worker.obey(Command::Reconfigure(plan.clone()));
+    /// Takes another configuration over, if no partition is being restored and every one can be shown with it. Whether it did.
+    pub fn reload(&mut self, deployment: &Deployment) -> bool {
+        let plan = deployment.plan();
+        let can = self.starting.is_empty() && self.worker.custody.can_serve(&plan).is_ok();
+        if can {
+            self.config.deployment = deployment.clone();
+            match self.mistake {
+                Some(Mistake::StalePlan) => self.worker.around.plan = plan,
+                _ => self.worker.obey(Command::Reconfigure(plan)),
+            }
         }
-    }
-
-    /// Whether everything is read, and the newest image is that of the state at hand.
-    pub fn is_drained(&mut self, partition: i32) -> bool {
-        let state = self.cluster.state();
-        let ends = [0, 1, 2].map(|topic: usize| state.logs[topic][partition as usize].end);
-        let mut all = self.worker.custody.owned();
-        let found = all.find(|found| found.board.partition == partition);
-        found.is_some_and(|found| {
-            let next = found.ledger.positions.map(|position| position.map_or(0, |position| position.next));
-            next == ends && found.is_live() && !found.keeper.is_saving() && found.keeper.is_current(&found.ledger)
-        })
+        can
     }
 }

@@ -1,10 +1,16 @@
-//! Mistakes made on purpose, between keeper and store or by whoever drives: the simulation has to find each.
+//! Mistakes made on purpose, between keeper and store or by whoever drives: the simulation has to find each. Those of a store that
+//! keeps what it should not, or too late, are in [`crate::planted`].
 
 use crate::cluster::Cluster;
+use crate::trouble::{Kind, Swarm};
+use upswell::domain::calendar::{Instant, Zone};
 use upswell::engine::image::Chunk;
 use upswell::engine::rejected::Change;
 use upswell::service::archivist::Part;
 use upswell::wire::checkpoint::{Position, Section, TOPICS};
+
+/// Three years: longer than anything is remembered.
+const AGES: i64 = 1_100 * 86_400_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
@@ -40,10 +46,38 @@ pub enum Mistake {
     PieceLost,
     /// The manifest is of another generation than the image was begun as.
     Generation,
+    /// The manifest is there before its last piece.
+    ManifestFirst,
+    /// The oldest image is taken instead of the newest.
+    OldestImage,
+    /// A partition that was taken away still counts.
+    RevokedCounted,
+    /// What a retry has settled is not taken off the list.
+    RetryTwice,
+    /// The positions of two topics are mistaken for each other.
+    PositionsSwapped,
+    /// A delta between a base and a later delta is lost.
+    DeltaLost,
+    /// Ids are hashed with another key after a restore, or count as older than they are.
+    HashKeyChanged,
+    RecordTimeAhead,
+    /// Ids are remembered longer than they should be.
+    LongMemory,
+    /// The manifest does not say what a view had passed, or from when on usage days are kept.
+    PassedForgotten,
+    FloorForgotten,
+    /// A partition is shown before it has caught up.
+    EarlyView,
+    /// An image is complete before the letters are.
+    LettersUnawaited,
+    /// A new configuration reaches the figures of the whole, but not those of the partitions.
+    StalePlan,
+    /// The limit of memory is not heeded.
+    MemoryUnheeded,
 }
 
 impl Mistake {
-    pub const ALL: [Mistake; 20] = [
+    pub const ALL: [Mistake; 35] = [
         Mistake::PositionAhead,
         Mistake::PositionBehind,
         Mistake::IdsDropped,
@@ -64,7 +98,36 @@ impl Mistake {
         Mistake::LettersLost,
         Mistake::PieceLost,
         Mistake::Generation,
+        Mistake::ManifestFirst,
+        Mistake::OldestImage,
+        Mistake::RevokedCounted,
+        Mistake::RetryTwice,
+        Mistake::PositionsSwapped,
+        Mistake::DeltaLost,
+        Mistake::HashKeyChanged,
+        Mistake::RecordTimeAhead,
+        Mistake::LongMemory,
+        Mistake::PassedForgotten,
+        Mistake::FloorForgotten,
+        Mistake::EarlyView,
+        Mistake::LettersUnawaited,
+        Mistake::StalePlan,
+        Mistake::MemoryUnheeded,
     ];
+
+    /// What goes wrong besides: little, so that it is the mistake that is found.
+    pub fn swarm(self) -> Swarm {
+        let mut swarm: Swarm = [Kind::RateAdded, Kind::SchemaLate, Kind::CrashIdle, Kind::RevokeIdle].into();
+        swarm.extend((self == Mistake::FloorForgotten).then_some(Kind::PlanRefused));
+        swarm.extend(match self {
+            Mistake::LongMemory => Some(Kind::Forgotten),
+            Mistake::PassedForgotten => Some(Kind::ClockAhead),
+            Mistake::FloorForgotten | Mistake::StalePlan => Some(Kind::PlanReload),
+            Mistake::MemoryUnheeded => Some(Kind::MemoryFull),
+            _ => None,
+        });
+        swarm
+    }
 
     pub fn make_with(self, cluster: &Cluster) {
         match self {
@@ -103,6 +166,16 @@ impl Mistake {
                     Mistake::AccountsMiscounted => manifest.head.accounts += 1,
                     Mistake::AheadDropped => manifest.head.ahead.clear(),
                     Mistake::Generation => manifest.generation += 1,
+                    Mistake::PositionsSwapped => manifest.positions.swap(0, 1),
+                    Mistake::HashKeyChanged => manifest.head.hash_key.0 ^= 1,
+                    Mistake::RecordTimeAhead => {
+                        let ahead = |at: Instant| Instant(at.0 + AGES);
+                        manifest.head.record_time = manifest.head.record_time.map(ahead);
+                    }
+                    Mistake::PassedForgotten => manifest.head.passed = Zone::EARLIEST_VIEW,
+                    Mistake::FloorForgotten => {
+                        (manifest.head.floor, manifest.head.floor_at) = (Zone::FIRST, Zone::EARLIEST_VIEW);
+                    }
                     _ => {}
                 }
                 Part::Finish(manifest)

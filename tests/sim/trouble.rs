@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use upswell_testkit::faulty::{Fate, Faulty, Operation};
+use upswell_testkit::faulty::{Fate, Fault, Faulty, Operation};
 
 macro_rules! kinds {
     ($($name:ident),* $(,)?) => {
@@ -19,25 +19,25 @@ kinds! {
     ManifestRefused, ManifestReplyLost, ManifestDiesBefore, ManifestDiesAfter, ManifestTorn,
     RestoreRefused, RestoreDies, ListRefused, CleanRefused, CleanDies,
     MisreadShort, MisreadFlipped, StaleList, PowerLoss,
-    PieceDeleted, PieceFlipped, ManifestFlipped, AllDamaged, ForeignImage,
+    PieceDeleted, PieceFlipped, ManifestFlipped, AllDamaged, ForeignImage, StoreFull, StoreSlow,
     // The process.
-    CrashIdle, CrashWriting, CrashRestoring,
+    CrashIdle, CrashWriting, CrashRestoring, MemoryFull,
     // The group.
-    RevokeIdle, RevokeWriting, RevokeRestoring, BackHeld, BackNewer, Overlap,
+    RevokeIdle, RevokeWriting, RevokeRestoring, BackHeld, BackNewer, Overlap, ZombieWrote, MembershipLost, Rejoined,
     // The log.
-    Holes, AbortedTail, Redelivered, PollTrouble, AskTrouble,
+    Holes, AbortedTail, Redelivered, PollTrouble, AskTrouble, UnreadableBatch, RetriesLater, Forgotten,
     RetentionPassed, LogCut, TopicAnew, ClusterChanged, PartitionsChanged,
     // The registry.
     RegistryFails, RegistryGarbage, RegistryAway, SchemaDenied, SchemaLate,
     // Letters.
-    LettersDelayed, LettersRefused,
+    LettersDelayed, LettersRefused, LettersFull, LettersTwice,
     // The clock.
-    ClockAhead, ClockBack, ClockStill,
+    ClockAhead, ClockBack, ClockStill, ClockBehindImage,
     // The configuration.
-    DedupWindow, TimeZone, RateAdded, RateTakenOut, RebuildAsked,
+    DedupWindow, TimeZone, RateAdded, RateTakenOut, RebuildAsked, PlanReload, PlanRefused, DaysMissing,
 }
 
-/// How often each kind was reached.
+/// How often each kind was reached in a run; in how many runs, once added up.
 #[derive(Clone, Debug, Default)]
 pub struct Counts(pub BTreeMap<Kind, u64>);
 
@@ -46,8 +46,13 @@ impl Counts {
         *self.0.entry(kind).or_default() += 1;
     }
 
+    pub fn of(&self, kind: Kind) -> u64 {
+        self.0.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// A run more.
     pub fn add(&mut self, other: &Counts) {
-        other.0.iter().for_each(|(kind, count)| *self.0.entry(*kind).or_default() += count);
+        other.0.keys().for_each(|kind| self.hit(*kind));
     }
 }
 
@@ -72,6 +77,8 @@ pub enum Doing {
 #[derive(Default)]
 struct Board {
     armed: Vec<Armed>,
+    /// Every put is refused.
+    full: bool,
     doing: Option<Doing>,
     hits: Vec<Kind>,
 }
@@ -86,6 +93,10 @@ impl Saboteur {
         let board = saboteur.0.clone();
         store.direct(move |operation, name| {
             let board = &mut *board.lock().expect("one thread");
+            if board.full && operation == Operation::Put {
+                board.hits.push(Kind::StoreFull);
+                return Fate::Fails(Fault::Refused);
+            }
             let matches = |armed: &Armed| {
                 armed.operation == operation && name.contains(armed.part) && board.doing == Some(doing(armed.kind))
             };
@@ -106,7 +117,14 @@ impl Saboteur {
     }
 
     pub fn disarm(&self) {
-        self.0.lock().expect("one thread").armed.clear();
+        let board = &mut *self.0.lock().expect("one thread");
+        (board.full, board.armed) = (false, Vec::new());
+    }
+
+    /// The store is full from now on, or no longer.
+    pub fn fill(&self) {
+        let board = &mut *self.0.lock().expect("one thread");
+        board.full = !board.full;
     }
 
     pub fn now(&self, doing: Doing) {

@@ -29,6 +29,25 @@ impl World {
         }
     }
 
+    /// Two letters of one record came, and whoever puts letters back does it with both.
+    pub fn replay_twice(&mut self, topic: &str, partition: i32, offset: i64) {
+        if self.topics < TOPICS.len() || !self.swarm.contains(&Kind::LettersTwice) || !self.dice.one_in(4) {
+            return;
+        }
+        let Some(kind) = TOPICS.iter().position(|name| *name == topic).filter(|kind| *kind < 2) else { return };
+        let number = partition as usize;
+        let (entry, id) = {
+            let state = self.cluster.state();
+            (state.logs[kind][number].entries.get(&offset).map(|entry| entry.event.clone()), state.topic_ids[kind].clone())
+        };
+        let Some(event) = entry else { return };
+        self.counts.hit(Kind::LettersTwice);
+        let text = format!("{topic}/{id}/{partition}/{offset}");
+        for _ in 0..2 {
+            self.cluster.append(2, number, &event, self.now, Some(&text));
+        }
+    }
+
     /// Offsets without a record.
     fn gap(&mut self, topic: usize, partition: usize) {
         if self.swarm.contains(&Kind::Holes) && self.dice.one_in(8) {
@@ -39,6 +58,9 @@ impl World {
 
     /// Somebody writes a rejected record again, or something that is none.
     pub fn retry(&mut self) {
+        if self.topics < TOPICS.len() {
+            return;
+        }
         let partition = self.dice.index(self.owner.len());
         let kind = self.dice.index(2);
         let origin = |kind: usize, partition: usize, offset: i64| {
@@ -61,6 +83,8 @@ impl World {
         let text = match self.dice.below(12) {
             0 => "nonsense".to_owned(),
             1 => origin(kind, partition + 1, wanted),
+            // With a schema that is known late, nobody could tell which of the two events counts once the record is there.
+            2 if self.swarm.contains(&Kind::SchemaLate) => return,
             2 => origin(kind, partition, log.end + 2),
             _ if log.entries.contains_key(&wanted) => origin(kind, partition, wanted),
             _ => return,

@@ -1,19 +1,19 @@
 //! A run: one or two instances, logs, a store, and everything that may go wrong, all from one seed.
 
-use crate::cluster::{Cluster, TOPICS, zone};
+use crate::cluster::Cluster;
+use crate::deployment::Deployment;
 use crate::dice::Dice;
 use crate::events::{DAY, Event, LATE_ID, SUBSCRIPTION_ID, USAGE_ID};
 use crate::instance::{Began, Config, Images, Instance};
 use crate::mistake::Mistake;
+use crate::planted::Withheld;
+use crate::trim::Trim;
 use crate::trouble::{Counts, Kind, Saboteur, Swarm};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
+use upswell::adapter::kafka::letters::DeadLetter;
 use upswell::adapter::store::Store;
-use upswell::domain::calendar::Day;
-use upswell::domain::currency::{Currency, ExchangeRates, RateTable};
-use upswell::domain::window::Window;
-use upswell::engine::plan::Plan;
 use upswell::service::placement::Partitioner;
 use upswell::wire::avro::{SUBSCRIPTION_SCHEMA, USAGE_SCHEMA};
 use upswell_testkit::faulty::Faulty;
@@ -21,10 +21,12 @@ use upswell_testkit::faulty::Faulty;
 /// 2026-09-10T08:00:00Z.
 const NOW: i64 = 1_789_027_200_000;
 const STEPS: u64 = 220;
+/// What makes a clock wrong.
+const CLOCKS: [Kind; 5] = [Kind::ClockAhead, Kind::ClockBack, Kind::ClockStill, Kind::ClockBehindImage, Kind::DedupWindow];
 /// Turns of an instance between two things that happen outside.
 const TURNS: u64 = 6;
-/// Rounds in which everything has to come to rest once nothing fails any more.
-const HEAL_ROUNDS: usize = 1_500;
+/// How long ids are remembered in a run in which some are forgotten.
+const SHORT_MEMORY: i64 = 8 * 3_600_000;
 
 pub type Outcome = Result<(), String>;
 
@@ -39,41 +41,59 @@ pub struct World {
     /// Who has each partition, as the group sees it.
     pub owner: Vec<Option<usize>>,
     pub now: i64,
-    pub zone: &'static str,
-    pub with_euro: bool,
+    pub deployment: Deployment,
     pub dedup_days: i64,
+    /// 2 while there is no retries topic.
+    pub topics: usize,
+    /// For how long ids are remembered, in a run that is long enough to forget some.
+    pub memory: Option<i64>,
     pub rebuild: bool,
     /// Somebody damaged an image: that it cannot be used is no wonder.
     pub damaged: bool,
     /// Somebody asked for the state to be made anew, or changed the zone.
     pub remade: bool,
+    /// Somebody changed the windows: usage days may be missing that are no longer kept.
+    pub rewindowed: bool,
     pub registry_trouble: Option<Kind>,
     pub late_known: bool,
     pub letters_wait: bool,
+    pub store_slow: bool,
     pub images: Images,
     pub trace: u64,
     handle: Store,
-    steady: Moment,
+    pub steady: Moment,
     writer: u64,
     pub number: u64,
     /// What was written, with its partition: some of it is written once more.
     pub written: Vec<(usize, Arc<Event>)>,
     /// What the dead-letter topic holds: kind, partition, offset.
-    letters: BTreeSet<(String, i32, i64)>,
+    pub letters: BTreeSet<(String, i32, i64)>,
     /// A letter came of a record that nobody rejected.
-    strange: bool,
+    pub strange: bool,
     pub customers: Vec<(usize, String)>,
-    mistake: Option<Mistake>,
+    pub mistake: Option<Mistake>,
+    steps: u64,
+    pub withheld: Withheld,
 }
 
 impl World {
-    pub fn new(seed: u64, mistake: Option<Mistake>) -> World {
+    /// Only what is left by `trim` goes wrong.
+    pub fn new(seed: u64, mistake: Option<Mistake>, trim: &Trim) -> World {
         let mut dice = Dice::new(seed);
         let partitions = 1 + dice.index(3);
         let share = 1 + dice.below(3);
-        let harmless = |kind: &Kind| matches!(kind, Kind::RateAdded | Kind::SchemaLate | Kind::CrashIdle | Kind::RevokeIdle);
-        let drawn = |kind: &Kind| if mistake.is_some() { harmless(kind) } else { dice.below(4) < share };
-        let swarm: Swarm = Kind::ALL.iter().copied().filter(drawn).collect();
+        let mut drawn = |kind: &Kind| dice.below(4) < share && !trim.without.contains(kind);
+        let mut swarm: Swarm = match mistake {
+            Some(mistake) => mistake.swarm(),
+            None => Kind::ALL.iter().copied().filter(|kind| drawn(kind)).collect(),
+        };
+        // What is forgotten when follows from record times alone only as long as every clock is right.
+        match dice.one_in(4) {
+            true => swarm.retain(|kind| !CLOCKS.contains(kind)),
+            false => drop(swarm.remove(&Kind::Forgotten)),
+        }
+        let memory = swarm.contains(&Kind::Forgotten).then_some(SHORT_MEMORY);
+        let topics = if swarm.contains(&Kind::RetriesLater) { 2 } else { 3 };
         let cluster = Cluster::new(partitions);
         let store = Faulty::new();
         let saboteur = Saboteur::attach(&store);
@@ -95,15 +115,18 @@ impl World {
             slots: [None, None],
             owner: vec![None; partitions],
             now: NOW,
-            zone: "UTC",
-            with_euro: false,
+            deployment: Deployment::first(),
+            memory,
+            topics,
             dedup_days: 400,
             rebuild: false,
             damaged: false,
             remade: false,
+            rewindowed: false,
             registry_trouble: None,
             late_known: true,
             letters_wait: false,
+            store_slow: false,
             images: Images::new(),
             trace: 0,
             steady: Moment::now(),
@@ -113,13 +136,15 @@ impl World {
             letters: BTreeSet::new(),
             strange: false,
             mistake,
+            withheld: Withheld::default(),
+            steps: trim.steps.unwrap_or(STEPS),
             dice,
         }
     }
 
     /// The whole run.
     pub fn run(&mut self) -> Outcome {
-        for _ in 0..STEPS {
+        for _ in 0..self.steps {
             self.step()?;
         }
         self.heal()?;
@@ -145,7 +170,7 @@ impl World {
             9..13 => self.retry(),
             13..15 => self.pass_time(),
             15 => self.rebalance()?,
-            16 => self.reload(),
+            16 => self.add_rate()?,
             _ => {}
         }
         for _ in 0..TURNS {
@@ -174,7 +199,7 @@ impl World {
             }
             42..54 => instance.keep(&mut self.images),
             54..70 => {
-                (0..1 + choice % 4).for_each(|number| instance.write((choice >> 8) as usize + number as usize));
+                (0..1 + choice % 4).for_each(|number| self.write(slot, &mut instance, (choice >> 8) as usize + number as usize));
                 Ok(())
             }
             70..76 => {
@@ -190,20 +215,39 @@ impl World {
                 instance.look();
                 Ok(())
             }
-            94..96 => instance.advance(),
+            94..96 => instance.advance().map(drop),
             96..97 => {
                 instance.clean((choice % self.owner.len() as u64) as i32);
                 Ok(())
             }
-            _ => instance.check(),
+            97..98 if choice.is_multiple_of(16) => instance.judge(&mut self.images),
+            _ => instance.check(&mut self.images),
         };
         self.slots[slot] = Some(instance);
         outcome
     }
 
+    /// Goes on writing an image, as fast as the store is.
+    pub fn write(&mut self, slot: usize, instance: &mut Instance, number: usize) {
+        if self.store_slow && !self.dice.one_in(8) {
+            self.counts.hit(Kind::StoreSlow);
+            return;
+        }
+        if self.dice.one_in(12) {
+            self.bring(slot, true);
+        }
+        let Some(partition) = instance.write(number) else { return };
+        if self.owner[partition as usize] != Some(slot) && instance.boards.contains_key(&partition) {
+            self.counts.hit(Kind::ZombieWrote);
+        }
+        self.corrupt(slot, instance, partition);
+    }
+
     /// Counts what the store was made to do, and ends a process that died of it.
-    fn harvest(&mut self, slot: usize) {
+    pub fn harvest(&mut self, slot: usize) {
         self.count_hits();
+        let seen = self.slots[slot].iter_mut().flat_map(|instance| instance.seen.drain(..));
+        seen.for_each(|kind| self.counts.hit(kind));
         if self.store.is_dead() {
             self.crash(slot);
             self.store.revive();
@@ -218,30 +262,16 @@ impl World {
         }
     }
 
-    pub fn plan(&self) -> Arc<Plan> {
-        let code = |text: &str| Currency::parse(text).expect("a code");
-        let mut rates = BTreeMap::new();
-        if self.with_euro {
-            rates.insert(code("EUR"), 1_100_000);
-        }
-        let table = RateTable { from: Day(0), rates };
-        Arc::new(Plan {
-            zone: zone(self.zone),
-            rates: ExchangeRates::new(code("USD"), vec![table]),
-            windows: ["trailing_30d", "month_to_date"].iter().filter_map(|name| Window::parse(name)).collect(),
-            dimensions: vec!["plan".to_owned(), "vertical".to_owned()],
-            max_values: 10,
-        })
-    }
-
     pub fn start(&mut self, slot: usize) {
         self.writer += 1;
         let partitions = self.owner.len() as u32;
         let config = Config {
-            plan: self.plan(),
-            dedup_window: self.dedup_days * DAY,
+            deployment: self.deployment.clone(),
+            dedup_window: self.memory.unwrap_or(self.dedup_days * DAY),
+            memory: self.memory,
             rebuild: std::mem::take(&mut self.rebuild),
             partitions,
+            topics: self.topics,
         };
         let places = (&self.handle, &self.saboteur);
         let instance = Instance::start(self.writer, &config, &self.cluster, places, (self.now, self.steady), self.mistake);
@@ -250,15 +280,15 @@ impl World {
             if self.owner[partition].is_none() {
                 self.owner[partition] = Some(slot);
             }
-            if self.owner[partition] == Some(slot) {
-                self.slots[slot].iter_mut().for_each(|instance| instance.assign(partition as i32));
-            }
         }
+        let mine = self.mine(slot);
+        self.slots[slot].iter_mut().for_each(|instance| instance.assign(&mine));
     }
 
     /// Everything of it is gone.
     pub fn crash(&mut self, slot: usize) {
         self.slots[slot] = None;
+        self.bring(slot, false);
         self.note(777);
         let other = self.slots[1 - slot].is_some().then_some(1 - slot);
         for partition in 0..self.owner.len() {
@@ -267,7 +297,7 @@ impl World {
                 if let Some(instance) = other.and_then(|other| self.slots[other].as_mut()) {
                     // One that believes to have it already goes on believing.
                     if !instance.boards.contains_key(&(partition as i32)) {
-                        instance.assign(partition as i32);
+                        instance.assign(&[partition as i32]);
                     }
                 }
             }
@@ -279,7 +309,7 @@ impl World {
         }
     }
 
-    fn begin(&mut self, slot: usize, instance: &mut Instance) -> Outcome {
+    pub fn begin(&mut self, slot: usize, instance: &mut Instance) -> Outcome {
         let waiting: Vec<i32> = instance.starting.keys().copied().collect();
         let Some(partition) = self.dice.pick(&waiting).copied() else { return Ok(()) };
         let mut back = 0;
@@ -287,22 +317,45 @@ impl World {
             back = 1 + self.dice.below(4) as i64;
             self.counts.hit(Kind::Redelivered);
         }
-        let began = instance.begin(partition, back, &self.images);
+        self.hide(partition);
+        let days_missing = self.days_missing(instance, partition);
+        let rebuilds = instance.telemetry.rebuilds.get();
+        let began = instance.begin(partition, back, &mut self.images);
+        self.show();
         self.count_hits();
         match began? {
             Began::Stopped(reason) => return Err(format!("partition {partition} of {slot} stopped: {reason:?}")),
             Began::Refused => return Err(format!("partition {partition} of {slot} was refused")),
             Began::Held => self.counts.hit(Kind::BackHeld),
-            Began::Restored if instance.shadows.len() > 1 => self.counts.hit(Kind::BackNewer),
-            Began::Restored | Began::Waits => {}
+            Began::Restored => {
+                self.newest_image(instance, partition)?;
+                if self.is_ahead(instance, partition) {
+                    // Such a view lasts a day at most: it is looked at as soon as there is one.
+                    instance.look();
+                    for _ in 0..3 {
+                        instance.take_in(&mut self.images)?;
+                        self.answer(instance);
+                        self.post(instance, false);
+                    }
+                    instance.check(&mut self.images)?;
+                }
+                if instance.shadows.len() > 1 {
+                    self.counts.hit(Kind::BackNewer);
+                }
+            }
+            Began::Waits => {}
         }
         let unreadable = instance.telemetry.checkpoint_unreadable.get();
         self.note(unreadable);
         if unreadable > 0 && !self.damaged {
-            return Err("an image cannot be used that nobody damaged".to_owned());
+            let marks = self.store.names().into_iter().filter(|name| name.ends_with(".unreadable"));
+            let why = marks.filter_map(|name| self.store.bytes(&name)).map(|text| String::from_utf8_lossy(&text).into_owned());
+            return Err(format!("an image cannot be used that nobody damaged: {:?}", why.collect::<Vec<_>>()));
         }
-        let rebuilds = instance.telemetry.rebuilds.get();
-        if rebuilds > 0 && !self.damaged && !self.remade {
+        let anew = instance.telemetry.rebuilds.get() > rebuilds;
+        if anew && days_missing && self.rewindowed {
+            self.counts.hit(Kind::DaysMissing);
+        } else if anew && !self.damaged && !self.remade {
             return Err("a state was made anew for no reason".to_owned());
         }
         Ok(())
@@ -323,48 +376,6 @@ impl World {
         self.store.set_now(self.now);
         for instance in self.slots.iter_mut().flatten() {
             instance.set_time(self.now, self.steady);
-        }
-    }
-
-    /// The group moves a partition.
-    pub fn rebalance(&mut self) -> Outcome {
-        let partition = self.dice.index(self.owner.len());
-        let to = self.dice.index(2);
-        if self.slots[to].is_none() {
-            return Ok(());
-        }
-        let (number, before) = (partition as i32, self.owner[partition]);
-        let zombie = self.swarm.contains(&Kind::Overlap) && self.dice.one_in(4) && before != Some(to);
-        if zombie {
-            self.counts.hit(Kind::Overlap);
-        } else if let Some(instance) = before.and_then(|slot| self.slots[slot].as_mut()) {
-            let kind = match (instance.starting.contains_key(&number), instance.is_writing()) {
-                (true, _) => Kind::RevokeRestoring,
-                (_, true) => Kind::RevokeWriting,
-                _ => Kind::RevokeIdle,
-            };
-            self.counts.hit(kind);
-            instance.release(number, &mut self.images)?;
-        }
-        self.owner[partition] = Some(to);
-        if let Some(instance) = self.slots[to].as_mut()
-            && !instance.boards.contains_key(&number)
-        {
-            instance.assign(number);
-        }
-        Ok(())
-    }
-
-    fn reload(&mut self) {
-        if !self.with_euro && self.swarm.contains(&Kind::RateAdded) && self.dice.one_in(3) {
-            self.with_euro = true;
-            self.counts.hit(Kind::RateAdded);
-            for slot in 0..2 {
-                let plan = Plan { ..(*self.plan()).clone() };
-                let Some(instance) = &mut self.slots[slot] else { continue };
-                let plan = Plan { zone: instance.worker.around.plan.zone.clone(), ..plan };
-                instance.reload(&Arc::new(plan));
-            }
         }
     }
 
@@ -413,6 +424,9 @@ impl World {
             self.counts.hit(Kind::LettersDelayed);
             return;
         }
+        if self.mistake == Some(Mistake::LettersUnawaited) {
+            return self.post_late(instance, all);
+        }
         loop {
             let lying = instance.postbag.letters().len();
             if lying == 0 || !all && self.dice.one_in(4) {
@@ -420,79 +434,19 @@ impl World {
             }
             let number = if all { 0 } else { self.dice.index(lying) };
             let letter = instance.postbag.deliver(number);
+            if let Some(letter) = &letter {
+                self.replay_twice(&letter.origin.topic, letter.origin.partition, letter.origin.offset);
+            }
             if self.mistake != Some(Mistake::LettersLost) || !self.dice.one_in(4) {
-                let origin = letter.map(|letter| letter.origin);
-                let origin = origin.map(|origin| (origin.topic, origin.partition, origin.offset));
+                let origin = letter.map(place);
                 self.strange |= origin.as_ref().is_some_and(|origin| !instance.ever.contains(origin));
                 self.letters.extend(origin);
             }
         }
     }
+}
 
-    /// Nothing fails any more: everything has to come to rest, and the figures have to be right.
-    fn heal(&mut self) -> Outcome {
-        self.saboteur.disarm();
-        let state = &mut *self.cluster.state();
-        (state.poll_trouble, state.ask_trouble) = (0, 0);
-        (self.registry_trouble, self.letters_wait, self.late_known) = (None, false, true);
-        Ok(())
-    }
-
-    /// Ends both, and has one take everything over and read to the end.
-    pub fn settle(&mut self) -> Outcome {
-        for slot in [1, 0] {
-            self.slots[slot] = None;
-        }
-        self.owner.iter_mut().for_each(|owner| *owner = None);
-        self.start(0);
-        for _ in 0..HEAL_ROUNDS {
-            let Some(mut instance) = self.slots[0].take() else { return Err("the last instance died".to_owned()) };
-            let outcome = self.round(&mut instance);
-            let rest = (0..self.owner.len()).all(|partition| instance.is_drained(partition as i32));
-            self.slots[0] = Some(instance);
-            self.harvest(0);
-            outcome?;
-            if rest {
-                return self.check_all();
-            }
-            self.pass(5_000);
-        }
-        Err("it did not come to rest".to_owned())
-    }
-
-    fn round(&mut self, instance: &mut Instance) -> Outcome {
-        self.begin(0, instance)?;
-        instance.look();
-        self.answer(instance);
-        instance.take_in(&mut self.images)?;
-        self.post(instance, true);
-        instance.advance()?;
-        instance.keep(&mut self.images)?;
-        (0..20).for_each(|number| instance.write(number));
-        Ok(())
-    }
-
-    /// The last word: figures of all partitions, and a letter for every record that is rejected.
-    fn check_all(&mut self) -> Outcome {
-        let mut trace = 0_u64;
-        let Some(instance) = self.slots[0].as_mut() else { return Err("nobody is there".to_owned()) };
-        instance.check()?;
-        if self.strange {
-            return Err("a letter is of a record that was never rejected".to_owned());
-        }
-        for partition in 0..self.owner.len() as i32 {
-            let shadow = instance.shadows.get(&partition).ok_or("a partition is missing")?;
-            for (kind, topic) in TOPICS.iter().enumerate().take(2) {
-                for offset in shadow.rejected[kind].keys() {
-                    trace = trace.wrapping_mul(31) ^ *offset as u64;
-                    if !self.letters.contains(&((*topic).to_owned(), partition, *offset)) {
-                        return Err(format!("{topic} {partition} {offset} was rejected and has no letter"));
-                    }
-                }
-            }
-            trace = trace.wrapping_mul(31) ^ shadow.applied.len() as u64;
-        }
-        self.note(trace);
-        Ok(())
-    }
+/// Topic, partition and offset of the record that a letter is about.
+pub fn place(letter: DeadLetter) -> (String, i32, i64) {
+    (letter.origin.topic, letter.origin.partition, letter.origin.offset)
 }

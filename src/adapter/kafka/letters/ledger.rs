@@ -31,12 +31,14 @@ pub struct Ledger {
     /// Last acknowledgement, or the first letter after none was under way.
     progress: Option<Instant>,
     error: Option<String>,
+    /// Letters under way at most, where that is fewer than [`MAX_LETTERS`].
+    pub room: Option<usize>,
 }
 
 impl Ledger {
     /// Notes a new letter; `false` if there is no room for it.
     pub fn admit(&mut self, topic: &Arc<str>, partition: i32, offset: i64, bytes: u64, now: Instant) -> bool {
-        let room = self.letters < MAX_LETTERS && self.bytes.saturating_add(bytes) <= MAX_BYTES;
+        let room = self.letters < self.room.unwrap_or(MAX_LETTERS) && self.bytes.saturating_add(bytes) <= MAX_BYTES;
         if !room && self.letters > 0 {
             return false;
         }

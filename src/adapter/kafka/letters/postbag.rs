@@ -45,6 +45,11 @@ impl Postbag {
         letter
     }
 
+    /// So many letters may lie here at most from now on, instead of the usual number.
+    pub fn set_room(&mut self, room: Option<usize>) {
+        self.clerk.desk.ledger().room = room;
+    }
+
     fn collect(&mut self) {
         self.lying.extend(self.inbox.try_iter());
     }

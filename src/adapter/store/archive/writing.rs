@@ -9,9 +9,10 @@ use crate::wire::checkpoint::{Identity, Manifest, Piece, PieceRef, PieceWriter, 
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// After so long somebody else may have taken our pieces for what a dead writer left; half of the time they are spared for.
+/// After so long somebody else may have taken our pieces for what a dead writer left, or the image before for one that nobody
+/// continues; half of the time they are spared for.
 const SPARED: Duration = Duration::from_secs(30 * 60);
 
 /// Names tried for a piece before a store is believed that has them all already.
@@ -32,8 +33,6 @@ pub struct Writing {
     /// Closed, and not in the store.
     waiting: VecDeque<Waiting>,
     stored: Vec<PieceRef>,
-    begun: Instant,
-    spared: Duration,
     piece_bytes: u64,
 }
 
@@ -60,8 +59,6 @@ impl Archive {
             closed: 0,
             waiting: VecDeque::new(),
             stored: Vec::new(),
-            begun: Instant::now(),
-            spared: SPARED,
             piece_bytes: self.piece_bytes,
         }
     }
@@ -102,13 +99,13 @@ impl Writing {
     }
 
     /// Stores the rest, then the manifest, whose pieces are filled in here. The image exists when this succeeds; when it fails, it
-    /// may exist.
+    /// may exist. `age` is how long ago its writing began.
     ///
     /// # Errors
     /// The store did not take something: call again with the same manifest. [`Error::NotFound`] says that pieces were cleaned away
     /// because the writing took too long, and [`Error::AlreadyExists`] that another image has this one's name; then only a new
     /// base helps.
-    pub fn finish(&mut self, draft: &Manifest) -> Result<Arc<Manifest>, Error> {
+    pub fn finish(&mut self, draft: &Manifest, age: Duration) -> Result<Arc<Manifest>, Error> {
         debug_assert_eq!((&draft.identity, draft.writer, draft.sequence), (&self.identity, self.writer, self.sequence));
         self.close();
         self.retry()?;
@@ -116,7 +113,7 @@ impl Writing {
         let pieces: Vec<PieceRef> = before.iter().flat_map(|before| &before.pieces).chain(&self.stored).cloned().collect();
         let base_pieces = before.map_or(self.closed, |before| before.base_pieces);
         let manifest = Manifest { pieces, base_pieces, ..draft.clone() };
-        if self.begun.elapsed() >= self.spared {
+        if age >= SPARED || before.is_some_and(|before| is_old(before, draft)) {
             self.look_for(&manifest.pieces)?;
         }
         let file = Bytes::from(manifest::encode(&manifest));
@@ -139,6 +136,13 @@ impl Writing {
         let missing = pieces.iter().find(|piece| !here(piece));
         missing.map_or(Ok(()), |piece| Err(Error::NotFound { name: piece.name.clone() }))
     }
+}
+
+/// Whether an image may have been replaced by others long enough for its pieces to be cleaned away.
+fn is_old(before: &Manifest, draft: &Manifest) -> bool {
+    let between = u64::try_from(draft.taken_at.0.saturating_sub(before.taken_at.0));
+    // A clock that went back tells nothing.
+    between.map_or(true, |millis| Duration::from_millis(millis) >= SPARED)
 }
 
 #[cfg(test)]
@@ -201,9 +205,9 @@ mod tests {
         store.create(&taken, &Bytes::from_static(b"another one")).expect("created");
         let mut writing = begun(&store, &draft);
         writing.push(&section()).expect("the next name is free");
-        let manifest = writing.finish(&draft).expect("written");
+        let manifest = writing.finish(&draft, Duration::ZERO).expect("written");
         assert_eq!(manifest.pieces[0].name, piece_name(5, 6, 0, 1));
-        assert_eq!(writing.finish(&draft), Ok(manifest), "once more changes nothing");
+        assert_eq!(writing.finish(&draft, Duration::ZERO), Ok(manifest), "once more changes nothing");
     }
 
     #[test]
@@ -213,7 +217,27 @@ mod tests {
         writing.push(&section()).expect("stored");
         let name = piece_name(5, 6, 0, 0);
         store.delete(&format!("g/p00001/{name}")).expect("deleted");
-        writing.spared = Duration::ZERO;
-        assert_eq!(writing.finish(&draft), Err(Error::NotFound { name }));
+        assert_eq!(writing.finish(&draft, SPARED), Err(Error::NotFound { name }));
+    }
+
+    #[test]
+    fn a_delta_on_an_image_that_was_cleaned_away_is_not_completed() {
+        let store = memory();
+        for (later, gone) in [(Duration::ZERO, false), (SPARED, true)] {
+            let draft = draft();
+            let mut writing = begun(&store, &draft);
+            writing.push(&section()).expect("stored");
+            let before = writing.finish(&draft, Duration::ZERO).expect("written");
+            store.delete(&format!("g/p00001/{}", before.file_name())).expect("deleted");
+            let name = before.pieces[0].name.clone();
+            store.delete(&format!("g/p00001/{name}")).expect("deleted");
+            let taken_at = Instant(draft.taken_at.0 + later.as_millis() as i64);
+            let next = Manifest { sequence: draft.sequence + 1, taken_at, ..draft };
+            let archive = Archive::new(store.clone(), "g");
+            let mut writing = archive.write(&next.identity, next.writer, next.sequence, Some(before));
+            writing.push(&section()).expect("stored");
+            let outcome = writing.finish(&next, Duration::ZERO);
+            assert_eq!(outcome.err(), gone.then_some(Error::NotFound { name }));
+        }
     }
 }
