@@ -4,10 +4,12 @@
 //! the testkit's relay.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use upswell::adapter::http::{self, State};
 use upswell::domain::calendar::Instant;
+use upswell::domain::facts::TopicKind;
 use upswell::domain::rates::{Customers, Money, Sums};
 use upswell::engine::report::{DimensionReport, Report, SegmentReport, WindowReport};
 use upswell::wire::published::{Published, View};
@@ -44,6 +46,7 @@ fn service(runtime: &tokio::runtime::Runtime) -> SocketAddr {
     let published = Arc::new(Published::new());
     published.publish(view());
     let telemetry = Arc::new(Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries"));
+    telemetry.topic(TopicKind::Usage).partitions.set(1);
     telemetry.checkpoint_duration.observe(Duration::from_millis(1_500));
     telemetry.checkpoint_duration.observe(Duration::from_mins(10));
     telemetry.notifications.open("oncall").duration.observe(Duration::from_secs(2));
@@ -91,5 +94,34 @@ fn both_formats_arrive_whole() {
             Some(prometheus.metadata("upswell_checkpoint_duration_seconds")).filter(|known| known.is_object())
         });
         assert_eq!(metadata["type"].as_str(), Some("histogram"), "OpenMetrics {openmetrics}");
+    }
+}
+
+#[test]
+fn the_shipped_rules_record_the_ratios_that_are_exported() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus/upswell.rules.yml");
+    let prometheus = Prometheus::start_with_rules(&service(&runtime).to_string(), &rules);
+    for (name, gauge) in [
+        ("expansion_rate:ratio", "expansion_rate_ratio"),
+        ("net_revenue_retention:ratio", "net_revenue_retention_ratio"),
+        ("gross_revenue_retention:ratio", "gross_revenue_retention_ratio"),
+        ("quick:ratio", "quick_ratio"),
+        ("customer_churn:ratio", "customer_churn_ratio"),
+        ("customer_expansion:ratio", "customer_expansion_ratio"),
+        ("arpa:ratio", "arpa"),
+    ] {
+        let recorded = wait::until(name, || prometheus.query(&format!("window:upswell_{name}")));
+        assert_eq!(Some(recorded), prometheus.query(&format!("upswell_{gauge}")), "{name}");
+    }
+    for (name, gauge) in [
+        ("window_motion:upswell_expansion_rate:ratio{motion='upsell'}", "upswell_motion_expansion_rate_ratio{motion='upsell'}"),
+        ("segment:upswell_expansion_rate:ratio", "upswell_segment_expansion_rate_ratio"),
+        ("segment:upswell_net_revenue_retention:ratio", "upswell_segment_net_revenue_retention_ratio"),
+        ("segment:upswell_gross_revenue_retention:ratio", "upswell_segment_gross_revenue_retention_ratio"),
+    ] {
+        let (recorded, labels) = wait::until(name, || prometheus.series(name));
+        let (exported, of) = prometheus.series(gauge).expect(gauge);
+        assert_eq!((recorded, &labels["segment"], &labels["window"]), (exported, &of["segment"], &of["window"]), "{name}");
     }
 }

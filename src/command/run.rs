@@ -83,11 +83,11 @@ pub fn settings(config: &Config, store: Store, reload: Option<mpsc::Sender<Reloa
 /// What is watched, and who is told.
 pub fn alerting(config: &Config) -> alerting::Settings {
     let (alerts, zone) = (&config.alerts, config.revenue.time_zone.clone());
-    let limits = alerts.operational.limits(config.checkpoint.interval);
+    let operational = &alerts.operational;
     let (external, interval) = (config.http.external_url.as_deref(), alerts.interval.duration());
     alerting::Settings {
         rules: alerts.rules.clone(),
-        limits: alerts.operational.enabled.then_some(limits),
+        limits: operational.enabled.then(|| operational.limits(config.checkpoint.interval)),
         interval,
         longest: alerts.interval.0.saturating_mul(2),
         receivers: alerts.receivers.iter().map(|receiver| receiver.settings(external, interval)).collect(),

@@ -4,6 +4,7 @@
 use crate::bench::{Bench, DAY, PROGRAM, now, subscription_schema};
 use serde_json::{Value, json};
 use std::io::Write;
+use tempfile::{Builder, NamedTempFile};
 use upswell_testkit::kafka::Outgoing;
 use upswell_testkit::program::{command, text};
 use upswell_testkit::{Alertmanager, Inbox, Prometheus, Upswell, avro, wait};
@@ -85,13 +86,14 @@ fn change(bench: &Bench, changes: impl IntoIterator<Item = (usize, i64, i64)>) {
     writer.flush();
 }
 
-/// The rules of this configuration as the program prints them.
-fn printed_rules(config: &str) -> String {
-    let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().expect("a file");
+/// A file with the rules of this configuration as the program prints them.
+fn printed_rules(config: &str) -> NamedTempFile {
+    let [mut file, mut rules] = [".yaml", ".rules.yml"].map(|suffix| Builder::new().suffix(suffix).tempfile().expect("a file"));
     file.write_all(config.as_bytes()).expect("room on the disk");
     let outcome = command(PROGRAM, &["rules", "--config", text(file.path())]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    outcome.stdout
+    rules.write_all(outcome.stdout.as_bytes()).expect("room on the disk");
+    rules
 }
 
 /// The rule's alerts in a state, and how many cannot be judged.
@@ -123,7 +125,8 @@ fn one_fall_is_one_page_either_way_over_a_kill_and_ends_once() {
     let mut service = bench.run();
     service.wait_ready();
     let alertmanager = of_prometheus.alertmanager.url().replace("http://", "");
-    let prometheus = Prometheus::alerting(service.address(), &printed_rules(&bench.config()), &alertmanager);
+    let rules = printed_rules(&bench.config());
+    let prometheus = Prometheus::alerting(service.address(), rules.path(), &alertmanager);
     let judged = || prometheus.query(&format!("upswell_alert:{RULE}:value"));
     wait::holds("Prometheus judges 12 %", || judged() == Some(0.12));
     service.wait("the service judges it too", |service| (standing(service, "inactive") == (1.0, 0.0)).then_some(()));

@@ -1,3 +1,5 @@
+//! Courses of reports, one judgement a minute: what fires, what ends, what is remembered and what is held.
+
 use super::*;
 use crate::domain::alert::{Guards, Metric, Scope, Severity, Side, Test};
 use crate::domain::rates::Sums;

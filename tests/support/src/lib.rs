@@ -20,6 +20,7 @@ pub mod memory;
 pub mod parts;
 pub mod program;
 pub mod prometheus;
+pub mod promtool;
 pub mod registry;
 pub mod samples;
 pub mod wait;

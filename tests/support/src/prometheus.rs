@@ -6,6 +6,7 @@ use crate::wait;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Prometheus with one target.
@@ -19,26 +20,26 @@ impl Prometheus {
     /// Scrapes `http://TARGET/metrics` every second; with `openmetrics` it negotiates that format, which it prefers by itself,
     /// else only the text format.
     pub fn start(target: &str, openmetrics: bool) -> Prometheus {
-        let target = if openmetrics { target.to_owned() } else { text_only(target) };
-        Prometheus::launch(&target, "", None)
+        Prometheus::launch(&if openmetrics { target.to_owned() } else { text_only(target) }, "")
     }
 
-    /// Scrapes likewise, evaluates these rules every second and tells an Alertmanager (`host:port`) of what fires.
-    pub fn alerting(target: &str, rules: &str, alertmanager: &str) -> Prometheus {
+    /// Scrapes as above, and evaluates the rules of a file every second.
+    pub fn start_with_rules(target: &str, rules: &Path) -> Prometheus {
+        Prometheus::launch(target, &format!("rule_files: ['{}']\n", rules.display()))
+    }
+
+    /// The same, and tells an Alertmanager (`host:port`) of what fires, again every second.
+    pub fn alerting(target: &str, rules: &Path, alertmanager: &str) -> Prometheus {
         let alerting = format!("alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{alertmanager}'] }}] }}] }}\n");
-        Prometheus::launch(target, &alerting, Some(rules))
+        Prometheus::launch(target, &format!("rule_files: ['{}']\n{alerting}", rules.display()))
     }
 
-    fn launch(target: &str, more: &str, rules: Option<&str>) -> Prometheus {
+    fn launch(target: &str, more: &str) -> Prometheus {
         let (place, port) = (Place::new(), free_ports(1));
         let config = format!(
-            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: ['*.rules.yml']\n{more}\
-             scrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n{more}"
         );
-        let write = |name: &str, text: &str| std::fs::write(place.directory().join(name), text).expect("it can be written");
-        write("prometheus.yml", &config);
-        rules.into_iter().for_each(|rules| write("upswell.rules.yml", rules));
-        // What fires is told again soon, so that a test can see it.
+        std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
         place.real("prometheus", &[&port.to_string(), "--rules.alert.resend-delay=1s"]);
         Prometheus { _place: place, port }
     }
