@@ -156,6 +156,8 @@ fn an_alert_fires_once_is_shown_and_ends_once() {
     assert_eq!(body["alerts"][0]["labels"], labels);
     let description = body["alerts"][0]["annotations"]["description"].as_str().expect("a description").to_owned();
     assert!(description.contains("is at 0 %, the threshold is 10 %"), "{description}");
+    let runbook = body["alerts"][0]["annotations"]["runbook_url"].as_str().expect("a runbook");
+    assert!(runbook.ends_with("/docs/runbooks/OwnRules.md"), "{runbook}");
 
     let data = service.data("/api/v1/alerts");
     let shown = |name: &str| {
@@ -368,7 +370,7 @@ fn a_rule_with_other_labels_is_another_alert() {
     stagnate(&world);
     let service = start(settings(&world, told(&[low()], &inbox)), 0);
     inbox.wait(1);
-    let milder = Rule { severity: Severity::Warning, pending: 1_000, ..low() };
+    let milder = Rule { severity: Severity::Warning, ..low() };
     service.0.handle().reload_alerting(told(&[milder], &inbox));
     inbox.wait(3);
     service.evaluate(10);

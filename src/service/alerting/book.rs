@@ -83,7 +83,7 @@ impl Book {
             // The figure of what does not fire changes all the time and tells nobody anything.
             let value = value.filter(|_| matches!(state, State::Firing { .. }) || resolved.is_some());
             let (labels, told) = (labels.clone(), told.clone());
-            (!quiet).then(|| Record { rule, segment, definition, state, suppressed, value, resolved, labels, told })
+            (!quiet).then_some(Record { rule, segment, definition, state, suppressed, value, resolved, labels, told })
         };
         self.entries.iter().filter_map(record).collect()
     }

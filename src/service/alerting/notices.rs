@@ -6,6 +6,7 @@ use crate::domain::alert::{Fraction, Metric, Place, Rule, Side, State, Trouble};
 use crate::domain::money::decimal;
 use crate::wire::alerting::{AlertStanding, RuleStanding, Threshold};
 use crate::wire::notification::Notice;
+use crate::wire::runbook::runbook_url;
 use std::collections::BTreeMap;
 
 /// Names to texts.
@@ -100,6 +101,7 @@ impl Wording<'_> {
                 summary.map(|summary| ("summary".to_owned(), summary.to_owned())).into_iter().collect()
             }
         };
+        texts.entry("runbook_url".to_owned()).or_insert_with(|| runbook_url(&key.rule));
         if let Some((reason, _)) = entry.progress.suppressed {
             texts.insert("suppressed".to_owned(), format!("{}: {}", reason.as_str(), reason.sentence()));
         }
