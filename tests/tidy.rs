@@ -28,7 +28,8 @@ const IMPURE_WORDS: [&str; 14] = [
     "getrandom",
 ];
 const IMPURE_STD: [&str; 7] = ["fs", "net", "env", "io", "process", "thread", "os"];
-/// Where a rate's one final division happens, and the division itself.
+/// Where a rate's one final division happens, the division itself, and the figure of an alert as people and gauges see it once it has
+/// been judged.
 const FLOATS_ALLOWED: [&str; 3] = ["domain/rates.rs", "domain/money.rs", "domain/alert/fraction.rs"];
 /// The one call into librdkafka that its safe wrapper lacks.
 const UNSAFE_ALLOWED: &str = "adapter/kafka/describe.rs";

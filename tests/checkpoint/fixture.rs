@@ -1,5 +1,6 @@
 //! A small fixed state: an image of a base and a delta.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use upswell::domain::account::{Account, Item, Subscription, Version};
 use upswell::domain::alert::{Fraction, Record, Resolved, State, Suppression, Told};
@@ -195,6 +196,7 @@ fn alerts() -> Vec<Record> {
         suppressed: None,
         value: None,
         resolved: None,
+        labels: BTreeMap::from([("alertname".to_owned(), rule.to_owned()), ("severity".to_owned(), "critical".to_owned())]),
         told: vec![],
     };
     let since = Instant(1_789_000_000_000);

@@ -137,8 +137,9 @@ fn alert() -> impl Strategy<Value = Record> {
     let value = option::of((any::<i128>(), 1..=i128::MAX).prop_map(|(n, d)| Fraction::new(n, d).expect("it is not 0")));
     let resolved = option::of((instant(), instant()).prop_map(|(since, at)| Resolved { since, at }));
     let told = vec((text(), any::<bool>()).prop_map(|(receiver, resolved)| Told { receiver, resolved }), 0..3);
-    (text(), option::of(text()), any::<u64>(), state, suppressed, value, resolved, told).prop_map(
-        |(rule, segment, definition, state, suppressed, value, resolved, told)| Record {
+    let labels = btree_map(text(), text(), 0..3);
+    (text(), option::of(text()), any::<u64>(), state, suppressed, value, resolved, (labels, told)).prop_map(
+        |(rule, segment, definition, state, suppressed, value, resolved, (labels, told))| Record {
             rule,
             segment,
             definition,
@@ -146,6 +147,7 @@ fn alert() -> impl Strategy<Value = Record> {
             suppressed,
             value,
             resolved,
+            labels,
             told,
         },
     )

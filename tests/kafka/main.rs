@@ -4,6 +4,7 @@
 //! The broker and registry are real, the events are encoded by libraries that are not ours, and numbers are compared with
 //! `upswell replay`, whose engine the other tests prove.
 
+mod alerting;
 mod audit;
 mod bench;
 mod changes;

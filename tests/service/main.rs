@@ -1,5 +1,6 @@
 //! The running service against an embedded broker and a schema registry, seen through its HTTP server.
 
+mod alerting;
 mod avro;
 mod damage;
 mod hostile;

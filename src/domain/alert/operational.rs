@@ -2,6 +2,7 @@
 
 use super::{Observation, Severity};
 use crate::domain::calendar::Instant;
+use std::collections::BTreeMap;
 
 const MINUTE: i64 = 60_000;
 
@@ -86,6 +87,11 @@ impl Trouble {
             Trouble::PartitionStopped | Trouble::InvariantViolated => Severity::Critical,
             _ => Severity::Warning,
         }
+    }
+
+    /// The labels of its alert but for the name.
+    pub fn labels(self) -> BTreeMap<String, String> {
+        BTreeMap::from([("severity".to_owned(), self.severity().as_str().to_owned())])
     }
 
     /// How long it has to last, in milliseconds.

@@ -2,6 +2,7 @@
 
 use super::{Fraction, State, Suppression};
 use crate::domain::calendar::Instant;
+use std::collections::BTreeMap;
 
 /// One alert of one rule, as an image holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Record {
     pub value: Option<Fraction>,
     /// It fired and is over.
     pub resolved: Option<Resolved>,
+    /// By which it is known: those it fired with, whatever the configuration says by now.
+    pub labels: BTreeMap<String, String>,
     /// By receiver.
     pub told: Vec<Told>,
 }

@@ -29,6 +29,19 @@ pub struct Rule {
     pub annotations: BTreeMap<String, Template>,
 }
 
+impl Rule {
+    /// The labels of all its alerts; they identify, whatever the figure is.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.labels.clone();
+        labels.insert("severity".to_owned(), self.severity.as_str().to_owned());
+        labels.insert("window".to_owned(), self.window.to_string());
+        if let Some(scope) = &self.scope {
+            labels.insert("dimension".to_owned(), scope.dimension.clone());
+        }
+        labels
+    }
+}
+
 /// The segments of one dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {

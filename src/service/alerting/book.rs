@@ -2,7 +2,8 @@
 
 use super::trends::Vitals;
 use crate::domain::alert::{
-    Fraction, Limits, Observation, Progress, Reason, Record, Resolved, Rule, State, Suppression, Timing, Told, Trouble, step,
+    Fraction, Limits, Observation, Progress, Reason, Record, Resolved, Rule, State, Suppression, Test, Timing, Told, Trouble,
+    step,
 };
 use crate::domain::calendar::Instant;
 use crate::engine::judgement::{Footing, judge};
@@ -27,7 +28,16 @@ pub struct Entry {
     pub progress: Progress,
     pub value: Option<Fraction>,
     pub resolved: Option<Resolved>,
+    /// Those it would fire with; once it has fired, and until it is over for everybody, those it has fired with.
+    pub labels: BTreeMap<String, String>,
     pub told: Vec<Told>,
+}
+
+/// What an alert is of.
+#[derive(Clone, Copy)]
+enum Subject<'s> {
+    Rule(&'s Rule),
+    Trouble(Trouble),
 }
 
 /// All alerts.
@@ -55,9 +65,9 @@ impl Book {
     /// What images remembered.
     pub fn of(records: Vec<Record>) -> Book {
         let entry = |record: Record| {
-            let Record { rule, segment, definition, state, suppressed, value, resolved, told } = record;
+            let Record { rule, segment, definition, state, suppressed, value, resolved, labels, told } = record;
             let progress = Progress { state, judged: None, suppressed };
-            (Key { rule, segment }, Entry { definition, progress, value, resolved, told })
+            (Key { rule, segment }, Entry { definition, progress, value, resolved, labels, told })
         };
         Book { entries: records.into_iter().map(entry).collect(), suppressed: BTreeMap::new() }
     }
@@ -65,14 +75,15 @@ impl Book {
     /// What an image has to remember: all but what is quiet and could be judged.
     pub fn records(&self) -> Vec<Record> {
         let record = |(key, entry): (&Key, &Entry)| {
-            let Entry { definition, progress, value, resolved, told } = entry;
+            let Entry { definition, progress, value, resolved, labels, told } = entry;
             let quiet = progress.state == State::Inactive && progress.suppressed.is_none() && resolved.is_none();
             let (rule, segment) = (key.rule.clone(), key.segment.clone());
             let (state, suppressed, definition, value, resolved) =
                 (progress.state, progress.suppressed, *definition, *value, *resolved);
             // The figure of what does not fire changes all the time and tells nobody anything.
             let value = value.filter(|_| matches!(state, State::Firing { .. }) || resolved.is_some());
-            (!quiet).then(|| Record { rule, segment, definition, state, suppressed, value, resolved, told: told.clone() })
+            let (labels, told) = (labels.clone(), told.clone());
+            (!quiet).then_some(Record { rule, segment, definition, state, suppressed, value, resolved, labels, told })
         };
         self.entries.iter().filter_map(record).collect()
     }
@@ -88,8 +99,8 @@ impl Book {
             let vitals = Vitals { suppressed_since: self.suppressed_since(), ..evaluation.vitals };
             for trouble in Trouble::ALL {
                 let key = Key { rule: trouble.name().to_owned(), segment: None };
-                let timing = Timing { pending: trouble.pending(), keep: trouble.keep(), longest: evaluation.longest };
-                self.step(key, 0, &timing, trouble.observe(&vitals, &limits, evaluation.now), None, evaluation.now);
+                let observation = trouble.observe(&vitals, &limits, evaluation.now);
+                self.step(key, Subject::Trouble(trouble), observation, None, evaluation);
             }
         }
         self.drop_what_is_over(evaluation);
@@ -97,8 +108,7 @@ impl Book {
     }
 
     fn judge(&mut self, rule: &Rule, evaluation: &Evaluation) {
-        let (definition, now) = (definition(rule), evaluation.now);
-        let timing = Timing { pending: rule.pending, keep: rule.keep, longest: evaluation.longest };
+        let subject = Subject::Rule(rule);
         let key = |segment: Option<String>| Key { rule: rule.name.clone(), segment };
         let judged = evaluation.report.ok_or(Suppression::NotReady);
         let judged = judged.and_then(|report| judge(rule, report, &evaluation.footing));
@@ -108,41 +118,42 @@ impl Book {
             Err(reason) => {
                 self.suppressed.insert(rule.name.clone(), reason);
                 if rule.scope.is_none() && !known.contains(&key(None)) {
-                    self.step(key(None), definition, &timing, Observation::Suppressed(reason), None, now);
+                    self.step(key(None), subject, Observation::Suppressed(reason), None, evaluation);
                 }
                 (Vec::new(), reason)
             }
         };
         // A segment that is not there any more, or a rule that cannot be judged: what there is is held.
         for held in known.iter().filter(|known| !judged.iter().any(|judged| judged.segment == known.segment)) {
-            self.step(held.clone(), definition, &timing, Observation::Suppressed(rest), None, now);
+            self.step(held.clone(), subject, Observation::Suppressed(rest), None, evaluation);
         }
         for judgement in judged {
-            self.step(key(judgement.segment), definition, &timing, judgement.observation, judgement.value, now);
+            self.step(key(judgement.segment), subject, judgement.observation, judgement.value, evaluation);
         }
     }
 
-    fn step(
-        &mut self,
-        key: Key,
-        definition: u64,
-        timing: &Timing,
-        observation: Observation,
-        value: Option<Fraction>,
-        now: Instant,
-    ) {
+    fn step(&mut self, key: Key, subject: Subject, observation: Observation, value: Option<Fraction>, evaluation: &Evaluation) {
+        let (definition, now) = (subject.definition(), evaluation.now);
+        let labels = subject.labels(&key);
         let entry = self.entries.entry(key).or_insert_with(|| Entry::new(definition));
         if entry.definition != definition {
-            // The rule means something else now, so what it fired over is over.
-            entry.resolve(now);
             entry.definition = definition;
+            let fired = matches!(entry.progress.state, State::Firing { .. });
+            entry.resolve(now);
+            if fired {
+                // The rule means something else now, so what it fired over is over; that is told before it may fire anew.
+                return;
+            }
+        }
+        if entry.resolved.is_none() && !matches!(entry.progress.state, State::Firing { .. }) {
+            entry.labels.clone_from(&labels);
         }
         let was = entry.progress.state;
-        let (progress, reason) = step(timing, observation, &entry.progress, now);
+        let (progress, reason) = step(&subject.timing(evaluation.longest), observation, &entry.progress, now);
         entry.progress = progress;
         entry.value = value.or(entry.value);
         match (reason, was) {
-            (Reason::Fired, _) => (entry.resolved, entry.told) = (None, Vec::new()),
+            (Reason::Fired, _) => (entry.resolved, entry.labels, entry.told) = (None, labels, Vec::new()),
             (Reason::Resolved, State::Firing { since, .. }) => entry.resolved = Some(Resolved { since, at: now }),
             _ => {}
         }
@@ -189,7 +200,8 @@ impl Book {
 
 impl Entry {
     fn new(definition: u64) -> Entry {
-        Entry { definition, progress: Progress::default(), value: None, resolved: None, told: Vec::new() }
+        let (progress, labels) = (Progress::default(), BTreeMap::new());
+        Entry { definition, progress, value: None, resolved: None, labels, told: Vec::new() }
     }
 
     /// Ends it, whatever was observed.
@@ -212,11 +224,40 @@ impl Entry {
     }
 }
 
-/// Digest of what a rule judges; times and texts are not part of it.
+impl Subject<'_> {
+    fn timing(self, longest: i64) -> Timing {
+        match self {
+            Subject::Rule(rule) => Timing { pending: rule.pending, keep: rule.keep, longest },
+            Subject::Trouble(trouble) => Timing { pending: trouble.pending(), keep: trouble.keep(), longest },
+        }
+    }
+
+    fn definition(self) -> u64 {
+        match self {
+            Subject::Rule(rule) => definition(rule),
+            Subject::Trouble(_) => 0,
+        }
+    }
+
+    /// All labels of an alert.
+    fn labels(self, key: &Key) -> BTreeMap<String, String> {
+        let mut labels = match self {
+            Subject::Rule(rule) => rule.labels(),
+            Subject::Trouble(trouble) => trouble.labels(),
+        };
+        labels.insert("alertname".to_owned(), key.rule.clone());
+        labels.extend(key.segment.iter().map(|segment| ("segment".to_owned(), segment.clone())));
+        labels
+    }
+}
+
+/// Digest of what a rule judges and how its alerts are called; times and texts are not part of it.
 fn definition(rule: &Rule) -> u64 {
     let scope = rule.scope.as_ref().map_or("", |scope| scope.dimension.as_str());
     let motion = rule.metric.motion().map_or("", |motion| motion.as_str());
-    let text = format!("{} {motion} {} {scope} {:?} {}", rule.metric.name(), rule.window, rule.test.side, rule.test.threshold);
+    let Test { side, threshold, .. } = rule.test;
+    let labels = rule.labels();
+    let text = format!("{} {motion} {} {scope} {side:?} {threshold} {labels:?}", rule.metric.name(), rule.window);
     XxHash3_128::oneshot(text.as_bytes()) as u64
 }
 

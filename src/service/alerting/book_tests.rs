@@ -1,4 +1,4 @@
-//! Whole courses of evaluations: what fires, what is held, what an image brings back.
+//! Courses of reports, one judgement a minute: what fires, what ends, what is remembered and what is held.
 
 use super::*;
 use crate::domain::alert::{Guards, Metric, Scope, Severity, Side, Test};
@@ -140,12 +140,20 @@ fn a_rule_that_is_gone_or_means_something_else_ends() {
     }
     course.rules[0].test = Test { side: Side::Below, threshold: 70_000, clear: 70_000 };
     assert!(course.judge(&low));
-    assert!(matches!(course.state(None), Some(State::Pending { .. })), "it begins anew");
+    assert_eq!(course.state(None), Some(State::Inactive), "it has ended before it begins anew");
     assert!(course.book.entries.values().next().expect("one").resolved.is_some());
     for _ in 0..3 {
         course.judge(&low);
     }
     assert!(fires(course.state(None)));
+    course.rules[0].severity = Severity::Info;
+    assert!(course.judge(&low));
+    let entry = course.book.entries.values().next().expect("one");
+    assert_eq!((entry.resolved.is_some(), entry.labels["severity"].as_str()), (true, "critical"), "it ends as it was known");
+    for _ in 0..3 {
+        course.judge(&low);
+    }
+    assert!(fires(course.state(None)) && course.book.entries.values().all(|entry| entry.labels["severity"] == "info"));
     course.rules[0].pending = 99 * MINUTE;
     assert!(!course.judge(&low), "other times end nothing");
     course.rules.clear();

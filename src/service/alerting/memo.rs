@@ -67,11 +67,22 @@ mod tests {
     use super::*;
     use crate::domain::alert::State;
     use crate::domain::calendar::Instant;
+    use std::collections::BTreeMap;
 
     fn record(rule: &str) -> Record {
         let state = State::Firing { since: Instant(7), clear: None };
         let rule = rule.to_owned();
-        Record { rule, segment: None, definition: 1, state, suppressed: None, value: None, resolved: None, told: vec![] }
+        Record {
+            rule,
+            segment: None,
+            definition: 1,
+            state,
+            suppressed: None,
+            value: None,
+            resolved: None,
+            labels: BTreeMap::new(),
+            told: vec![],
+        }
     }
 
     #[test]

@@ -106,12 +106,13 @@ mod tests {
     use super::*;
     use crate::domain::alert::{Record, shipped};
     use crate::domain::calendar::Instant;
+    use std::collections::BTreeMap;
 
     fn firing(rule: &str) -> Book {
         let state = State::Firing { since: Instant(0), clear: None };
         let rule = rule.to_owned();
-        let (segment, suppressed, value, resolved) = (None, None, None, None);
-        Book::of(vec![Record { rule, segment, definition: 0, state, suppressed, value, resolved, told: vec![] }])
+        let (segment, suppressed, value, resolved, labels) = (None, None, None, None, BTreeMap::new());
+        Book::of(vec![Record { rule, segment, definition: 0, state, suppressed, value, resolved, labels, told: vec![] }])
     }
 
     fn mover(customer_id: &str, change: Micros) -> Mover {

@@ -6,6 +6,7 @@ use crate::domain::alert::{Fraction, Metric, Place, Rule, Side, State, Trouble};
 use crate::domain::money::decimal;
 use crate::wire::alerting::{AlertStanding, RuleStanding, Threshold};
 use crate::wire::notification::Notice;
+use crate::wire::runbook::runbook_url;
 use std::collections::BTreeMap;
 
 /// Names to texts.
@@ -32,7 +33,7 @@ impl Wording<'_> {
                 (_, Some(resolved)) => (resolved.since, Some(resolved.at)),
                 _ => return None,
             };
-            let (labels, annotations) = (self.labels(key), self.annotations(key, entry));
+            let (labels, annotations) = (entry.labels.clone(), self.annotations(key, entry));
             let generator_url = format!("{}/api/v1/alerts", self.base);
             Some((key.clone(), Notice { labels, annotations, starts_at, ends_at, generator_url }))
         };
@@ -51,7 +52,7 @@ impl Wording<'_> {
             query: query(rule),
             pending: rule.pending,
             keep: rule.keep,
-            labels: rule_labels(rule),
+            labels: rule.labels(),
             annotations: rule.annotations.iter().map(|(name, text)| (name.clone(), text.to_string())).collect(),
             threshold: Some(threshold),
             suppressed: book.suppressed.get(&rule.name).copied(),
@@ -66,7 +67,7 @@ impl Wording<'_> {
             query: trouble.summary().to_owned(),
             pending: trouble.pending(),
             keep: trouble.keep(),
-            labels: BTreeMap::from([("severity".to_owned(), trouble.severity().as_str().to_owned())]),
+            labels: trouble.labels(),
             annotations: BTreeMap::from([("summary".to_owned(), trouble.summary().to_owned())]),
             threshold: None,
             suppressed: None,
@@ -76,7 +77,7 @@ impl Wording<'_> {
 
     fn alerts(&self, rule: &str, book: &Book) -> Vec<AlertStanding> {
         let alert = |(key, entry): (&Key, &Entry)| AlertStanding {
-            labels: self.labels(key),
+            labels: entry.labels.clone(),
             annotations: self.annotations(key, entry),
             state: entry.progress.state,
             value: entry.value.map(Fraction::to_f64),
@@ -87,21 +88,6 @@ impl Wording<'_> {
 
     fn rule_of(&self, key: &Key) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.name == key.rule)
-    }
-
-    /// Labels identify: the same alert has the same ones, whatever it is worth and wherever it is judged.
-    fn labels(&self, key: &Key) -> Texts {
-        let trouble = Trouble::ALL.into_iter().find(|trouble| trouble.name() == key.rule);
-        let mut labels = match (self.rule_of(key), trouble) {
-            (Some(rule), _) => rule_labels(rule),
-            (None, Some(trouble)) => BTreeMap::from([("severity".to_owned(), trouble.severity().as_str().to_owned())]),
-            (None, None) => BTreeMap::new(),
-        };
-        labels.insert("alertname".to_owned(), key.rule.clone());
-        if let Some(segment) = &key.segment {
-            labels.insert("segment".to_owned(), segment.clone());
-        }
-        labels
     }
 
     fn annotations(&self, key: &Key, entry: &Entry) -> Texts {
@@ -115,6 +101,7 @@ impl Wording<'_> {
                 summary.map(|summary| ("summary".to_owned(), summary.to_owned())).into_iter().collect()
             }
         };
+        texts.entry("runbook_url".to_owned()).or_insert_with(|| runbook_url(&key.rule));
         if let Some((reason, _)) = entry.progress.suppressed {
             texts.insert("suppressed".to_owned(), format!("{}: {}", reason.as_str(), reason.sentence()));
         }
@@ -153,16 +140,6 @@ fn trimmed(micros: i128) -> String {
     decimal(micros).trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn rule_labels(rule: &Rule) -> Texts {
-    let mut labels = rule.labels.clone();
-    labels.insert("severity".to_owned(), rule.severity.as_str().to_owned());
-    labels.insert("window".to_owned(), rule.window.to_string());
-    if let Some(scope) = &rule.scope {
-        labels.insert("dimension".to_owned(), scope.dimension.clone());
-    }
-    labels
-}
-
 /// What a rule judges, as one line.
 fn query(rule: &Rule) -> String {
     let motion = rule.metric.motion().map_or_else(String::new, |motion| format!(", motion=\"{}\"", motion.as_str()));
@@ -186,6 +163,7 @@ mod tests {
             suppressed: None,
             value,
             resolved: None,
+            labels: BTreeMap::from([("alertname".to_owned(), "Low".to_owned())]),
             told: vec![],
         }
     }
@@ -202,8 +180,7 @@ mod tests {
         let movers = Movers::from([(Key { rule: rules[0].name.clone(), segment: None }, "Acme -10.00.".to_owned())]);
         let notices = wording(&rules, &movers).notices(&book);
         let (_, notice) = &notices[0];
-        let labels: Vec<_> = notice.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(labels, ["alertname=UpswellExpansionRateLow", "severity=critical", "window=trailing_365d"]);
+        assert_eq!(notice.labels["alertname"], "Low", "what it was called when it fired");
         let description = &notice.annotations["description"];
         assert_eq!(description, "trailing_365d  is at 9.9999 %, the threshold is 10 %. Acme -10.00.");
         assert_eq!((notice.starts_at, notice.ends_at), (Instant(1000), None));
@@ -221,7 +198,7 @@ mod tests {
         let notices = wording(&rules, &Movers::new()).notices(&book);
         assert_eq!(notices.len(), 1);
         assert_eq!((notices[0].1.starts_at, notices[0].1.ends_at), (Instant(5), Some(Instant(9))));
-        assert_eq!(notices[0].1.labels["segment"], "a");
+        assert_eq!(notices[0].0.segment.as_deref(), Some("a"));
     }
 
     #[test]

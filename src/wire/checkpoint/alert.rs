@@ -6,14 +6,16 @@
 //! - option of suppression: text: reason; instant: since
 //! - option of figure: zigzags of up to 128 bits: numerator; denominator
 //! - option of resolved: instant: since; instant: at
+//! - list of labels: text: name; text: value
 //! - list of told: text: receiver; byte: 1 if resolved
 
 use super::bytes::{Cursor, narrow, put_instant, put_list, put_option, put_text, put_varint, put_wide};
 use super::damage::Damage;
 use crate::domain::alert::{Fraction, Record, Resolved, State, Suppression, Told};
+use std::collections::BTreeMap;
 
 /// Bytes of the smallest one.
-pub const LEAST_BYTES: usize = 15;
+pub const LEAST_BYTES: usize = 16;
 
 pub fn put(out: &mut Vec<u8>, record: &Record) {
     put_text(out, &record.rule);
@@ -32,6 +34,10 @@ pub fn put(out: &mut Vec<u8>, record: &Record) {
     put_option(out, record.resolved, |out, resolved| {
         put_instant(out, resolved.since);
         put_instant(out, resolved.at);
+    });
+    put_list(out, &record.labels.iter().collect::<Vec<_>>(), |out, (name, value)| {
+        put_text(out, name);
+        put_text(out, value);
     });
     put_list(out, &record.told, |out, told| {
         put_text(out, &told.receiver);
@@ -65,6 +71,7 @@ pub fn get(bytes: &mut Cursor) -> Result<Record, Damage> {
         suppressed: bytes.option(|bytes| Ok((suppression(bytes)?, bytes.instant()?)))?,
         value: bytes.option(value)?,
         resolved: bytes.option(|bytes| Ok(Resolved { since: bytes.instant()?, at: bytes.instant()? }))?,
+        labels: labels(bytes)?,
         told: bytes.list(2, |bytes| Ok(Told { receiver: bytes.text()?.to_owned(), resolved: flag(bytes)? }))?,
     })
 }
@@ -77,6 +84,13 @@ fn state(bytes: &mut Cursor) -> Result<State, Damage> {
         2 => Ok(State::Firing { since: bytes.instant()?, clear: bytes.option(millis)? }),
         _ => Err(Damage::Inconsistent("the state of an alert is none")),
     }
+}
+
+/// Names ascend: so every set of labels has one form.
+fn labels(bytes: &mut Cursor) -> Result<BTreeMap<String, String>, Damage> {
+    let labels = bytes.list(2, |bytes| Ok((bytes.text()?.to_owned(), bytes.text()?.to_owned())))?;
+    let ascend = labels.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    ascend.then(|| labels.into_iter().collect()).ok_or(Damage::Inconsistent("the labels of an alert are out of order"))
 }
 
 fn suppression(bytes: &mut Cursor) -> Result<Suppression, Damage> {

@@ -19,10 +19,32 @@ pub struct Upswell {
     place: Place,
     child: Child,
     address: String,
+    program: String,
+    arguments: Vec<String>,
 }
 
 fn own_checkpoints(directory: &Path) -> String {
     format!("file://{}/checkpoints", directory.display())
+}
+
+/// `upswell run` with the configuration that lies in a directory.
+fn spawn(program: &str, directory: &Path, arguments: &[String], address: &str) -> Child {
+    let file = directory.join("upswell.yaml");
+    let config = std::fs::read_to_string(&file).expect("the configuration was written");
+    let log = std::fs::File::create(directory.join("log")).expect("the log can be created");
+    let child = Command::new(program)
+        .args(["--log-level", "debug", "run", "--config"])
+        .arg(&file)
+        .args(arguments)
+        .env("UPSWELL_HTTP_LISTEN", address)
+        .envs((!config.contains("checkpoint:")).then(|| ("UPSWELL_CHECKPOINT_URL", own_checkpoints(directory))))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("the log can be shared"))
+        .stderr(log)
+        .spawn()
+        .expect("the binary can be started");
+    std::fs::write(directory.join(PID_FILE), child.id().to_string()).expect("the guard can be told of the service");
+    child
 }
 
 impl Upswell {
@@ -39,20 +61,15 @@ impl Upswell {
         let address = format!("127.0.0.1:{}", free_ports(1));
         let file = directory.join("upswell.yaml");
         std::fs::write(&file, config).expect("the configuration can be written");
-        let log = std::fs::File::create(directory.join("log")).expect("the log can be created");
-        let child = Command::new(program)
-            .args(["--log-level", "debug", "run", "--config"])
-            .arg(&file)
-            .args(arguments)
-            .env("UPSWELL_HTTP_LISTEN", &address)
-            .envs((!config.contains("checkpoint:")).then(|| ("UPSWELL_CHECKPOINT_URL", own_checkpoints(directory))))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("the log can be shared"))
-            .stderr(log)
-            .spawn()
-            .expect("the binary can be started");
-        std::fs::write(directory.join(PID_FILE), child.id().to_string()).expect("the guard can be told of the service");
-        Upswell { place, child, address }
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let child = spawn(program, directory, &arguments, &address);
+        Upswell { place, child, address, program: program.to_owned(), arguments }
+    }
+
+    /// Starts it again after its end: the same configuration, address and checkpoints, and a log of its own.
+    pub fn restart(&mut self) {
+        assert!(self.ended().is_some(), "it has to end first");
+        self.child = spawn(&self.program, self.place.directory(), &self.arguments, &self.address);
     }
 
     /// `HOST:PORT` of its HTTP server.

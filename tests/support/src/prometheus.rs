@@ -28,13 +28,19 @@ impl Prometheus {
         Prometheus::launch(target, &format!("rule_files: ['{}']\n", rules.display()))
     }
 
+    /// The same, and tells an Alertmanager (`host:port`) of what fires, again every second.
+    pub fn alerting(target: &str, rules: &Path, alertmanager: &str) -> Prometheus {
+        let alerting = format!("alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{alertmanager}'] }}] }}] }}\n");
+        Prometheus::launch(target, &format!("rule_files: ['{}']\n{alerting}", rules.display()))
+    }
+
     fn launch(target: &str, more: &str) -> Prometheus {
         let (place, port) = (Place::new(), free_ports(1));
         let config = format!(
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n{more}"
         );
         std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
-        place.real("prometheus", &[&port.to_string()]);
+        place.real("prometheus", &[&port.to_string(), "--rules.alert.resend-delay=1s"]);
         Prometheus { _place: place, port }
     }
 
