@@ -50,6 +50,7 @@ impl Config {
             ("http.external_url", self.http.external_url != new.http.external_url),
             ("http.enable_reload", self.http.enable_reload != new.http.enable_reload),
             ("limits.memory", self.memory != new.memory),
+            ("alerts.interval", self.alerts.interval != new.alerts.interval),
             ("alerts.receivers", self.alerts.receivers != new.alerts.receivers),
         ]
     }

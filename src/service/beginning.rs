@@ -11,6 +11,7 @@ use super::ledger::TopicName;
 use super::placement::Counts;
 use crate::adapter::store;
 use crate::adapter::store::archive::{Archive, Candidate, Image, ReadError};
+use crate::domain::alert::Record;
 use crate::domain::facts::TopicKind;
 use crate::engine::dedup::Memory;
 use crate::engine::plan::Plan;
@@ -103,6 +104,8 @@ pub struct State {
     pub generation: u32,
     /// The image that it was restored from.
     pub newest: Option<Arc<Manifest>>,
+    /// Of the newest image that can be read, though the state may be made anew: what was told was told.
+    pub alerts: Vec<Record>,
 }
 
 /// Why there is no beginning.
@@ -289,8 +292,9 @@ impl Beginnings {
             positions[retries] = beginning;
         }
         let (shard, rejected) = (image.shard, image.rejected);
-        let (placement, generation, newest) = (manifest.placement, manifest.generation, Some(Arc::new(manifest)));
-        Ok(State { shard, positions, rejected, placement, identity, generation, newest })
+        let (placement, generation, alerts) = (manifest.placement, manifest.generation, manifest.alerts.clone());
+        let newest = Some(Arc::new(manifest));
+        Ok(State { shard, positions, rejected, placement, identity, generation, newest, alerts })
     }
 
     /// There never was an image: the log, if it is whole or what is left of it was accepted.
@@ -355,7 +359,24 @@ impl Beginnings {
         let memory = Memory::Window { millis: self.dedup_window };
         let shard = Shard::new(plan.clone(), memory, (random(), random()));
         let (rejected, placement, identity) = (Default::default(), Default::default(), self.identity(partition, plan));
-        Beginning::State(Box::new(State { shard, positions, rejected, placement, identity, generation, newest: None }))
+        Beginning::State(Box::new(State {
+            shard,
+            positions,
+            rejected,
+            placement,
+            identity,
+            generation,
+            newest: None,
+            alerts: self.alerts(partition),
+        }))
+    }
+
+    /// The alerts that the newest readable image remembers; whatever fails, there are none.
+    fn alerts(&self, partition: i32) -> Vec<Record> {
+        let candidates = self.archive.candidates(partition).unwrap_or_default();
+        let whole = candidates.iter().filter(|candidate| !candidate.unreadable);
+        let newest = whole.into_iter().find_map(|candidate| self.archive.manifest(partition, &candidate.name).ok());
+        newest.map_or_else(Vec::new, |manifest| manifest.alerts)
     }
 
     fn beginning_of_logs(&self, partition: i32) -> Result<[Option<Position>; TOPICS], Hindrance> {

@@ -29,6 +29,7 @@ pub struct Board {
     incomplete: AtomicBool,
     saved_at: AtomicI64,
     oldest_record: AtomicI64,
+    begun_at: AtomicI64,
     generation: AtomicU32,
     stopped: OnceLock<Stopped>,
     stall: Mutex<Option<Stall>>,
@@ -111,6 +112,7 @@ impl Board {
             incomplete: AtomicBool::new(false),
             saved_at: AtomicI64::new(UNKNOWN),
             oldest_record: AtomicI64::new(UNKNOWN),
+            begun_at: AtomicI64::new(UNKNOWN),
             generation: AtomicU32::new(0),
             stopped: OnceLock::new(),
             stall: Mutex::new(None),
@@ -163,6 +165,15 @@ impl Board {
             now.saturating_duration_since(mark.at) > STALE
         };
         self.lanes.iter().any(old)
+    }
+
+    /// When the state was there.
+    pub fn begun_at(&self) -> Option<Instant> {
+        known(&self.begun_at).map(Instant)
+    }
+
+    pub fn set_begun_at(&self, at: Instant) {
+        self.begun_at.store(at.0, SeqCst);
     }
 
     /// Timestamp of the oldest record of any topic that the state holds.

@@ -220,6 +220,7 @@ impl Conductor {
         let Restored { board, sources, beginning } = restored;
         let Some(beginning) = beginning.filter(|_| self.assignment.is_present(&board)) else { return };
         let partition = board.partition;
+        board.set_begun_at(self.shared.clock.now());
         if partition == alerting::PARTITION {
             self.take_up_alerts(&beginning);
         }
@@ -236,13 +237,13 @@ impl Conductor {
     fn take_up_alerts(&self, beginning: &Beginning) {
         let records = match beginning {
             Beginning::Held(_) => None,
-            Beginning::State(state) => Some(state.newest.as_ref().map_or_else(Vec::new, |newest| newest.alerts.clone())),
+            Beginning::State(state) => Some(state.alerts.clone()),
         };
         self.shared.memo.take_up(records);
     }
 
     fn partition(&self, board: Arc<Board>, sources: Vec<Source>, state: Begun) -> Partition<Source> {
-        let Begun { mut shard, positions, rejected, placement, identity, generation, newest } = state;
+        let Begun { mut shard, positions, rejected, placement, identity, generation, newest, alerts: _ } = state;
         shard.observe_clock(self.shared.clock.now());
         board.set_generation(generation);
         let ledger = Ledger {
@@ -272,7 +273,8 @@ impl Conductor {
         for (name, partition) in places {
             let Some(topic) = self.topic(name) else { continue };
             if let Some(board) = self.assignment.revoke(topic, *partition, why == Revocation::Rejoining) {
-                if *partition == alerting::PARTITION {
+                // A lost membership says nothing of who judges now: what fires is held until an assignment does.
+                if *partition == alerting::PARTITION && why != Revocation::Lost {
                     self.shared.memo.give_up();
                 }
                 self.commit(std::slice::from_ref(&board));
@@ -299,6 +301,12 @@ impl Conductor {
         tracing::info!(partitions = ?boards.iter().map(|board| board.partition).collect::<Vec<_>>(), "partitions assigned");
         for topic in TopicKind::ALL.into_iter().take(self.topics.len()) {
             self.shared.telemetry.topic(topic).assigned_partitions.set(self.assignment.count(topic) as u64);
+        }
+        if self.state.assigned && !boards.iter().any(|board| board.partition == alerting::PARTITION) {
+            self.shared.memo.is_elsewhere();
+        }
+        if boards.is_empty() {
+            self.shared.telemetry.checkpoint_last_success.clear();
         }
         self.shared.boards.store(Arc::new(boards));
         self.state.looked = None;

@@ -10,7 +10,7 @@ use super::placement::{Evidence, Misplaced, Placement};
 use super::schemas::{Found, Schemas};
 use crate::adapter::kafka::letters::{Letter, Letters, Origin, Post};
 use crate::domain::accept;
-use crate::domain::calendar::Instant;
+use crate::domain::calendar::{Instant, Zone};
 use crate::domain::facts::{FactKind, RawFact, Rejection, TopicKind};
 use crate::engine::plan::Plan;
 use crate::engine::rejected::Rejected;
@@ -124,7 +124,9 @@ impl Ledger {
         at.iter().for_each(|at| around.telemetry.topic(topic).last_event.saw(*at));
         if let Some(position) = &mut self.positions[topic as usize] {
             position.next = record.offset + 1;
-            position.oldest_record = position.oldest_record.into_iter().chain(at).min();
+            // A producer without a clock writes 1970: that is no history.
+            let dated = at.filter(|at| *at >= Zone::EARLIEST_VIEW);
+            position.oldest_record = position.oldest_record.into_iter().chain(dated).min();
             position.newest_record = position.newest_record.max(at);
         }
         Ok(())

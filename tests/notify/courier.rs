@@ -33,7 +33,7 @@ impl Hired {
 }
 
 fn told(notice: &Notice, resolved: bool) -> Delivered {
-    Delivered { receiver: Arc::from("oncall"), key: notice.dedup_key(), resolved }
+    Delivered { receiver: Arc::from("oncall"), key: notice.dedup_key(), resolved, taken: true }
 }
 
 #[test]
@@ -62,6 +62,7 @@ fn what_is_refused_for_good_is_dropped_and_counted_and_the_next_goes_out() {
     let hired = hire(hook(&inbox));
     hired.courier.send(notice("A"));
     hired.courier.send(notice("B"));
+    assert_eq!(hired.next(), Delivered { taken: false, ..told(&notice("A"), false) }, "whoever sent it hears of that");
     assert_eq!(hired.next(), told(&notice("B"), false));
     assert_eq!(figures(&hired.counts), [2, 1, 1, 2]);
 }

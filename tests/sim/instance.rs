@@ -416,7 +416,7 @@ impl Instance {
     }
 
     fn own(&mut self, board: Arc<Board>, state: State, back: i64, images: &Images) -> Result<(), String> {
-        let State { mut shard, mut positions, rejected, placement, identity, generation, newest } = state;
+        let State { mut shard, mut positions, rejected, placement, identity, generation, newest, .. } = state;
         let (partition, was) = (board.partition, positions.map(|position| position.map_or(0, |position| position.next)));
         self.origins.remove(&partition);
         self.origins.extend(newest.iter().map(|manifest| (partition, manifest.file_name())));

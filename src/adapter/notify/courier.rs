@@ -16,14 +16,16 @@ use crate::domain::calendar::Instant;
 use crate::wire::notification::{Notice, Status};
 use crate::wire::telemetry::{ReceiverCounts, Telemetry};
 
-/// A notice the receiver has taken.
+/// What became of a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
     pub receiver: Arc<str>,
-    /// [`Notice::dedup_key`] of what was delivered.
+    /// [`Notice::dedup_key`] of it.
     pub key: String,
     /// Whether it said that the alert has ended.
     pub resolved: bool,
+    /// Whether the receiver has taken it; else it was refused or dropped.
+    pub taken: bool,
 }
 
 /// Says what time it is; demonstrations have their own.
@@ -156,7 +158,7 @@ impl Round {
         match self.client.deliver(&notices, (self.now)()) {
             Ok(()) => {
                 self.desk.book().queue.settled();
-                notices.iter().for_each(|notice| self.report(notice));
+                notices.iter().for_each(|notice| self.report(notice, true));
             }
             Err(failure) if failure.transient => {
                 tracing::warn!(receiver = self.name(), "a notice is tried again later: {}", failure.sentence);
@@ -168,15 +170,16 @@ impl Round {
             Err(failure) => {
                 self.desk.book().queue.settled();
                 self.desk.dropped(self.name(), batch.len(), &failure.sentence);
+                notices.iter().for_each(|notice| self.report(notice, false));
             }
         }
     }
 
-    fn report(&self, notice: &Notice) {
+    fn report(&self, notice: &Notice, taken: bool) {
         let receiver = Arc::clone(&self.client.receiver().name);
         let resolved = notice.status() == Status::Resolved;
         // Nobody has to listen.
-        _ = self.delivered.send(Delivered { receiver, key: notice.dedup_key(), resolved });
+        _ = self.delivered.send(Delivered { receiver, key: notice.dedup_key(), resolved, taken });
     }
 
     fn name(&self) -> &str {

@@ -101,8 +101,9 @@ impl Trouble {
             Trouble::LagGrowing => 15 * MINUTE,
             Trouble::RegistryAway => 10 * MINUTE,
             Trouble::PartitionStopped => MINUTE,
-            Trouble::InvariantViolated | Trouble::NoEvents | Trouble::AlertSuppressed => 0,
-            Trouble::DeadLetters | Trouble::CheckpointFailing => 5 * MINUTE,
+            Trouble::InvariantViolated => 0,
+            // Long enough that a clock which jumps for a moment tells nobody.
+            Trouble::NoEvents | Trouble::AlertSuppressed | Trouble::DeadLetters | Trouble::CheckpointFailing => 5 * MINUTE,
         }
     }
 

@@ -8,11 +8,13 @@ use crate::domain::alert::{
 use crate::domain::calendar::Instant;
 use crate::engine::judgement::{Footing, judge};
 use crate::engine::report::Report;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use twox_hash::XxHash3_128;
 
 /// How long an alert that is over is told of again, as Prometheus does.
 pub const TOLD_AGAIN: i64 = 15 * 60_000;
+/// How long somebody who was told that it fires may take to hear that it is over; and how long a segment that fires may be gone.
+const REMEMBERED: i64 = 24 * 3_600_000;
 
 /// Which alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +61,8 @@ pub struct Evaluation<'e> {
     pub now: Instant,
     /// The most milliseconds that count between two evaluations.
     pub longest: i64,
+    /// Alerts of which notices are on their way.
+    pub carried: &'e BTreeSet<Key>,
 }
 
 impl Book {
@@ -86,6 +90,15 @@ impl Book {
             (!quiet).then_some(Record { rule, segment, definition, state, suppressed, value, resolved, labels, told })
         };
         self.entries.iter().filter_map(record).collect()
+    }
+
+    /// The same alerts, and those about the service itself that another book has and this one lacks.
+    pub fn with_troubles_of(mut self, other: Book) -> Book {
+        let of_service = |key: &Key| Trouble::ALL.iter().any(|trouble| trouble.name() == key.rule);
+        for (key, entry) in other.entries.into_iter().filter(|(key, _)| of_service(key)) {
+            self.entries.entry(key).or_insert(entry);
+        }
+        self
     }
 
     /// Judges all rules once. Answers whether anybody has to be told something.
@@ -170,8 +183,12 @@ impl Book {
             if !configured(&key.rule) || !fits {
                 entry.resolve(evaluation.now);
             }
-            let told = |resolved: &Resolved| evaluation.now.0.saturating_sub(resolved.at.0) > TOLD_AGAIN;
-            entry.resolved.take_if(|resolved| told(resolved));
+            if is_unwanted(key, evaluation.rules) || entry.is_long_gone(key, evaluation.now) {
+                entry.resolve(evaluation.now);
+            }
+            let awaited = evaluation.carried.contains(key) || entry.told.iter().any(|told| !told.resolved);
+            let longest = if awaited { REMEMBERED } else { TOLD_AGAIN };
+            entry.resolved.take_if(|resolved| evaluation.now.0.saturating_sub(resolved.at.0) > longest);
         }
         self.entries.retain(|key, entry| {
             let gone =
@@ -186,7 +203,9 @@ impl Book {
     fn suppressed_since(&self) -> Option<Instant> {
         let matters = |(key, entry): (&Key, &Entry)| {
             let (reason, since) = entry.progress.suppressed?;
-            let of_segment = matches!(reason, Suppression::SmallBase | Suppression::Undefined) && key.segment.is_some();
+            let fires = matches!(entry.progress.state, State::Firing { .. });
+            let small = matches!(reason, Suppression::SmallBase | Suppression::Undefined);
+            let of_segment = small && key.segment.is_some() && !fires;
             (!of_segment).then_some(since)
         };
         self.entries.iter().filter_map(matters).min()
@@ -210,6 +229,12 @@ impl Entry {
             self.resolved = Some(Resolved { since, at: now });
         }
         self.progress = Progress::default();
+    }
+
+    /// Whether it is of a segment that has not been in any report for a day.
+    fn is_long_gone(&self, key: &Key, now: Instant) -> bool {
+        let since = self.progress.suppressed.filter(|(reason, _)| *reason == Suppression::Undefined).map(|(_, since)| since);
+        key.segment.is_some() && since.is_some_and(|since| now.0.saturating_sub(since.0) > REMEMBERED)
     }
 
     /// What a receiver has acknowledged last: that it is over (`true`), that it fires (`false`), or nothing.
@@ -249,6 +274,13 @@ impl Subject<'_> {
         labels.extend(key.segment.iter().map(|segment| ("segment".to_owned(), segment.clone())));
         labels
     }
+}
+
+/// Whether an alert is of a segment that its rule does not name any more.
+fn is_unwanted(key: &Key, rules: &[Rule]) -> bool {
+    let scope = rules.iter().find(|rule| rule.name == key.rule).and_then(|rule| rule.scope.as_ref());
+    let named = |segment: &String| scope.is_none_or(|scope| scope.values.is_empty() || scope.values.contains(segment));
+    key.segment.as_ref().is_some_and(|segment| !named(segment))
 }
 
 /// Digest of what a rule judges and how its alerts are called; times and texts are not part of it.

@@ -61,7 +61,16 @@ impl Course {
     fn step(&mut self, report: Option<&Report>, footing: Footing, vitals: Vitals) -> bool {
         self.minute += 1;
         let (rules, limits, now) = (&self.rules, self.limits, Instant(self.minute * MINUTE));
-        self.book.evaluate(&Evaluation { rules, limits, report, footing, vitals, now, longest: MINUTE })
+        self.book.evaluate(&Evaluation {
+            rules,
+            limits,
+            report,
+            footing,
+            vitals,
+            now,
+            longest: MINUTE,
+            carried: &BTreeSet::new(),
+        })
     }
 
     fn judge(&mut self, report: &Report) -> bool {
@@ -180,8 +189,11 @@ fn what_cannot_be_judged_says_why_and_is_a_trouble_after_a_day() {
     assert_eq!(course.book.suppressed.get("Low"), Some(&Suppression::PartialCoverage));
     assert!(!fires(&course, "UpswellAlertSuppressed"));
     course.minute += 24 * 60;
-    assert!(course.step(Some(&low), partial, well));
-    assert!(fires(&course, "UpswellAlertSuppressed"));
+    let mut told = 0;
+    for _ in 0..7 {
+        told += u32::from(course.step(Some(&low), partial, well));
+    }
+    assert!(fires(&course, "UpswellAlertSuppressed") && told == 1);
     let stopped = Vitals { has_stopped: true, ..well };
     course.step(Some(&low), partial, stopped);
     course.step(Some(&low), partial, stopped);
@@ -196,4 +208,61 @@ fn a_small_segment_is_no_trouble() {
     let mut course = Course::new(vec![Rule { guards: Guards { min_opening_customers: 31, ..Guards::default() }, ..rule(false) }]);
     course.judge(&report(0, &[]));
     assert_eq!(course.book.suppressed_since(), Some(Instant(MINUTE)));
+}
+
+#[test]
+fn the_end_is_remembered_until_those_who_were_told_have_heard() {
+    let mut course = Course::new(vec![rule(false)]);
+    let (low, fine) = (report(99, &[]), report(100, &[]));
+    for _ in 0..3 {
+        course.judge(&low);
+    }
+    course.book.entries.values_mut().for_each(|entry| entry.note_told("pager", false));
+    course.judge(&fine);
+    course.minute += 60;
+    course.judge(&fine);
+    assert_eq!(course.book.records().len(), 1, "the pager has not heard");
+    course.book.entries.values_mut().for_each(|entry| entry.note_told("pager", true));
+    course.judge(&fine);
+    assert_eq!(course.book.records(), []);
+}
+
+#[test]
+fn a_segment_that_is_not_wanted_or_gone_for_a_day_ends() {
+    let named = |values: &[&str]| {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        Rule { scope: Some(Scope { dimension: "plan".to_owned(), values }), ..rule(true) }
+    };
+    let mut course = Course::new(vec![named(&["basic", "pro"])]);
+    let both = report(0, &[("basic", 50), ("pro", 50)]);
+    for _ in 0..3 {
+        course.judge(&both);
+    }
+    course.rules = vec![named(&["pro"])];
+    assert!(course.judge(&both));
+    assert!(!fires(course.state(Some("basic"))) && fires(course.state(Some("pro"))));
+    let gone = report(0, &[]);
+    course.judge(&gone);
+    assert!(fires(course.state(Some("pro"))) && course.book.suppressed_since().is_some(), "held, and a trouble in time");
+    course.minute += 24 * 60;
+    assert!(course.judge(&gone));
+    assert!(!fires(course.state(Some("pro"))));
+}
+
+#[test]
+fn what_ails_the_service_itself_stays_when_the_alerts_of_the_group_arrive() {
+    let mut course = Course::new(vec![]);
+    course.limits = Some(Limits { no_events: None, lag: 0, checkpoint_age: i64::MAX });
+    for _ in 0..3 {
+        course.step(None, Footing::default(), Vitals { has_stopped: true, is_ready: true, ..Vitals::default() });
+    }
+    let stopped = Key { rule: "UpswellPartitionStopped".to_owned(), segment: None };
+    let local = std::mem::take(&mut course.book);
+    assert!(fires(local.entries.get(&stopped).map(|entry| entry.progress.state)));
+    let merged = Book::default().with_troubles_of(local.clone());
+    assert_eq!(merged.entries.get(&stopped), local.entries.get(&stopped));
+    let mut known = local.records();
+    known[0].told = vec![Told { receiver: "pager".to_owned(), resolved: false }];
+    let merged = Book::of(known.clone()).with_troubles_of(local);
+    assert_eq!(merged.entries[&stopped].told, known[0].told, "what the image says goes before");
 }

@@ -1,6 +1,7 @@
 //! The thread that judges: looks at what is published, takes the book a step further, and has it told.
 
 use super::book::{Book, Evaluation};
+use super::memo::Judge;
 use super::movers::Explanations;
 use super::notices::Wording;
 use super::telling::Telling;
@@ -19,6 +20,9 @@ use crossbeam_channel::{Receiver, Sender, after, select};
 use std::sync::Arc;
 use std::time::Instant as Moment;
 
+/// A view may be so many milliseconds ahead of the clock: clocks are set right in small steps.
+const AHEAD: i64 = 5 * 60_000;
+
 /// See the head of the file.
 pub struct Evaluator {
     settings: Settings,
@@ -29,7 +33,6 @@ pub struct Evaluator {
     telling: Telling,
     trends: Trends,
     movers: Explanations,
-    /// Time as the evaluations go by it never goes back.
     now: Instant,
 }
 
@@ -37,9 +40,7 @@ impl Evaluator {
     /// # Errors
     /// A receiver cannot be used.
     pub fn new(settings: Settings, shared: Shared, control: Sender<Control>) -> Result<Evaluator, Failure> {
-        let clock = shared.clock;
-        let telling = Telling::hire(&settings.receivers, &shared.telemetry, move || clock.now())
-            .map_err(|unusable| Failure::Configuration(format!("alerts.receivers: {unusable}")))?;
+        let telling = hire(&settings, &shared)?;
         let (book, trends, movers) = (Book::default(), Trends::default(), Explanations::new(control));
         Ok(Evaluator { settings, shared, book, taken_up: None, telling, trends, movers, now: Instant(i64::MIN) })
     }
@@ -76,12 +77,13 @@ impl Evaluator {
 
     fn evaluate(&mut self) {
         self.take_over();
-        self.now = self.now.max(self.shared.clock.now());
+        self.now = self.shared.clock.now();
         let (view, readiness) = (self.shared.published.view(), self.shared.published.readiness());
         let boards = self.shared.boards.load_full();
         let vitals = self.vitals(&readiness, &boards);
-        let footing = footing(&self.settings, &self.shared, view.as_deref(), &readiness, &boards);
+        let footing = footing((&self.settings, &self.shared, self.now), view.as_deref(), &readiness, &boards);
         self.publish(&footing);
+        let carried = self.telling.carried();
         let evaluation = Evaluation {
             rules: &self.settings.rules,
             limits: self.settings.limits,
@@ -90,6 +92,7 @@ impl Evaluator {
             vitals,
             now: self.now,
             longest: self.settings.longest,
+            carried: &carried,
         };
         let changed = self.book.evaluate(&evaluation);
         self.remember();
@@ -111,7 +114,17 @@ impl Evaluator {
         let taken_up = owned.as_ref().map(|(taken_up, _)| *taken_up);
         if taken_up != self.taken_up {
             self.taken_up = taken_up;
-            self.book = owned.map(|(_, records)| Book::of(records)).unwrap_or_default();
+            let before = std::mem::take(&mut self.book);
+            self.book = owned.map(|(_, records)| Book::of(records)).unwrap_or_default().with_troubles_of(before);
+            self.drop_what_is_carried();
+        }
+    }
+
+    /// What is on its way belongs to a book that may be out of date: couriers begin anew, and are told what is due.
+    fn drop_what_is_carried(&mut self) {
+        match hire(&self.settings, &self.shared) {
+            Ok(telling) => self.telling = telling,
+            Err(failure) => tracing::error!(error = %failure, "the couriers of alerts go on as they are"),
         }
     }
 
@@ -123,7 +136,7 @@ impl Evaluator {
 
     fn wording<'a>(&'a self, view: Option<&'a View>) -> Wording<'a> {
         let currency = view.map_or("", |view| view.report.currency.as_str());
-        Wording { rules: &self.settings.rules, base: &self.settings.base, currency, movers: self.movers.texts() }
+        Wording { rules: &self.settings.rules, base: &self.settings.base, currency, movers: self.movers.texts(), now: self.now }
     }
 
     fn show(&self, view: Option<&View>) {
@@ -135,11 +148,13 @@ impl Evaluator {
         self.shared.published.set_alerts(standing);
     }
 
-    /// Only the owner of partition 0 tells anybody: others do not know what was told.
+    /// The owner of partition 0 tells: others do not know what was told. While nobody is known to own it, every instance tells what
+    /// ails itself: better twice than never.
     fn tell(&mut self, view: Option<&View>, changed: bool) {
-        if self.taken_up.is_some() {
+        if self.shared.memo.judge() != Judge::Elsewhere {
+            // Rules fire over a view of all partitions only, so without partition 0 there is none that does.
             let notices = self.wording(view).notices(&self.book);
-            self.telling.tell(&notices, &self.book, changed);
+            self.telling.tell(&notices, &self.book, changed, self.now);
         }
     }
 
@@ -159,21 +174,34 @@ impl Evaluator {
                 .filter_map(|topic| topic.last_event.get())
                 .max(),
             lag: boards.iter().map(lag).sum(),
-            checkpoint_at: telemetry.checkpoint_last_success.get(),
+            checkpoint_at: boards.iter().filter_map(|board| board.saved_at().max(board.begun_at())).min(),
             ..Vitals::default()
         };
         self.trends.sample(self.now, rejected, vitals)
     }
 }
 
+fn hire(settings: &Settings, shared: &Shared) -> Result<Telling, Failure> {
+    let clock = shared.clock;
+    let hired = Telling::hire(&settings.receivers, &shared.telemetry, move || clock.now());
+    hired.map_err(|unusable| Failure::Configuration(format!("alerts.receivers: {unusable}")))
+}
+
 /// How far what is published can be relied on.
-fn footing(settings: &Settings, shared: &Shared, view: Option<&View>, readiness: &Readiness, boards: &[Arc<Board>]) -> Footing {
+fn footing(
+    (settings, shared, now): (&Settings, &Shared, Instant),
+    view: Option<&View>,
+    readiness: &Readiness,
+    boards: &[Arc<Board>],
+) -> Footing {
     let oldest = || boards.iter().filter_map(|board| board.oldest_record()).min();
+    // Views never go back, so one that a wrong clock made stays until the right one has come so far.
+    let is_ahead = view.is_some_and(|view| view.report.as_of.0.saturating_sub(now.0) > AHEAD);
     let day = |at: Instant| settings.zone.midnight(settings.zone.day(at));
     Footing {
         partial_coverage: view.is_some_and(|view| !view.owns_all),
         not_ready: view.is_none() || !readiness.is_ready(),
-        stale: boards.iter().any(|board| board.is_stale(Moment::now())),
+        stale: boards.iter().any(|board| board.is_stale(Moment::now())) || is_ahead,
         truncated_log: shared.telemetry.history_incomplete.get() == Some(1),
         complete_since: settings.complete_since.or_else(|| oldest().map(day)),
     }

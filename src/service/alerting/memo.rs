@@ -13,9 +13,20 @@ pub const PARTITION: i32 = 0;
 #[derive(Debug, Default)]
 pub struct Memo(Mutex<Inner>);
 
+/// Who judges for the group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judge {
+    /// Not known: partition 0 is being assigned, restored or waited for.
+    #[default]
+    Nobody,
+    Ours,
+    /// Another instance.
+    Elsewhere,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
-    owned: bool,
+    judge: Judge,
     /// Counts the times partition 0 was taken up.
     taken_up: u64,
     records: Vec<Record>,
@@ -25,7 +36,7 @@ impl Memo {
     /// Partition 0 is ours, with these alerts; `None` to go on with what is here.
     pub fn take_up(&self, records: Option<Vec<Record>>) {
         let mut inner = self.inner();
-        inner.owned = true;
+        inner.judge = Judge::Ours;
         inner.taken_up += 1;
         if let Some(records) = records {
             inner.records = records;
@@ -34,7 +45,17 @@ impl Memo {
 
     /// It no longer is. What is here stays for its last image, and until it comes back.
     pub fn give_up(&self) {
-        self.inner().owned = false;
+        self.inner().judge = Judge::Nobody;
+    }
+
+    /// An assignment says that it is another instance's.
+    pub fn is_elsewhere(&self) {
+        self.inner().judge = Judge::Elsewhere;
+    }
+
+    /// Who judges.
+    pub fn judge(&self) -> Judge {
+        self.inner().judge
     }
 
     /// What goes into an image.
@@ -45,13 +66,13 @@ impl Memo {
     /// How often partition 0 was taken up, and what came with it; `None` while it is not ours.
     pub fn owned(&self) -> Option<(u64, Vec<Record>)> {
         let inner = self.inner();
-        inner.owned.then(|| (inner.taken_up, inner.records.clone()))
+        (inner.judge == Judge::Ours).then(|| (inner.taken_up, inner.records.clone()))
     }
 
     /// Replaces what is remembered, unless partition 0 has moved since.
     pub fn note(&self, taken_up: u64, records: Vec<Record>) {
         let mut inner = self.inner();
-        if inner.owned && inner.taken_up == taken_up {
+        if inner.judge == Judge::Ours && inner.taken_up == taken_up {
             inner.records = records;
         }
     }
@@ -96,6 +117,8 @@ mod tests {
         memo.give_up();
         memo.note(1, vec![record("late")]);
         assert_eq!((memo.owned(), memo.records()), (None, vec![record("b")]), "its last image has what was there");
+        memo.is_elsewhere();
+        assert_eq!((memo.judge(), memo.owned()), (Judge::Elsewhere, None));
         memo.take_up(None);
         memo.note(1, vec![record("stale")]);
         assert_eq!(memo.owned(), Some((2, vec![record("b")])));

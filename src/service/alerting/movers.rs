@@ -8,12 +8,14 @@ use crate::domain::alert::{Metric, Place, Rule, Side, State};
 use crate::domain::money::{MICROS_PER_UNIT, Micros};
 use crate::engine::shard::movers::{Direction, Mover, Query, merged};
 use crate::service::Control;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use std::collections::HashMap;
 use std::time::{Duration, Instant as Moment};
 
 /// Customers that are named.
 const MOST: usize = 3;
+/// Searches under way: each looks at every account.
+const AT_ONCE: usize = 2;
 /// How long what was found is good enough.
 const GOOD: Duration = Duration::from_secs(3_600);
 
@@ -29,6 +31,25 @@ struct Search {
     query: Query,
     answers: Receiver<Vec<Mover>>,
     found: Vec<Mover>,
+    /// Whether every worker has answered, or will not.
+    over: bool,
+}
+
+impl Search {
+    /// Takes what was found since.
+    fn look(&mut self) {
+        loop {
+            match self.answers.try_recv() {
+                Ok(found) => self.found.extend(found),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.over = true;
+                    break;
+                }
+            }
+        }
+        self.found = merged(&self.query, std::mem::take(&mut self.found));
+    }
 }
 
 impl Explanations {
@@ -44,24 +65,24 @@ impl Explanations {
     /// Takes what was found, and searches for what is asked for and not known.
     pub fn look(&mut self, book: &Book, rules: &[Rule]) {
         for (key, search) in &mut self.searches {
-            search.found.extend(search.answers.try_iter().flatten());
-            let found = merged(&search.query, std::mem::take(&mut search.found));
-            if !found.is_empty() {
-                self.texts.insert(key.clone(), in_words(&found));
+            search.look();
+            if !search.found.is_empty() {
+                self.texts.insert(key.clone(), in_words(&search.found));
             }
-            search.found = found;
         }
         let asked = |key: &Key| rules.iter().find(|rule| rule.name == key.rule).filter(|rule| asks(rule));
         let fires = |key: &Key| book.entries.get(key).is_some_and(|entry| matches!(entry.progress.state, State::Firing { .. }));
         self.searches.retain(|key, search| fires(key) && search.began.elapsed() < GOOD);
         self.texts.retain(|key, _| fires(key));
         let due = book.entries.keys().filter(|key| fires(key) && !self.searches.contains_key(key));
-        let due: Vec<(Key, Query)> = due.filter_map(|key| Some((key.clone(), query(asked(key)?, key)))).collect();
+        let under_way = self.searches.values().filter(|search| !search.over).count();
+        let due = due.filter_map(|key| Some((key.clone(), query(asked(key)?, key))));
+        let due: Vec<(Key, Query)> = due.take(AT_ONCE.saturating_sub(under_way)).collect();
         for (key, query) in due {
             let (answer, answers) = unbounded();
             // Nobody searches only when the service is ending.
             let _ = self.control.send(Control::Search { query: query.clone(), answer });
-            self.searches.insert(key, Search { began: Moment::now(), query, answers, found: Vec::new() });
+            self.searches.insert(key, Search { began: Moment::now(), query, answers, found: Vec::new(), over: false });
         }
     }
 }

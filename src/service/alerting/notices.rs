@@ -3,6 +3,7 @@
 use super::book::{Book, Entry, Key};
 use crate::domain::alert::metric::Unit;
 use crate::domain::alert::{Fraction, Metric, Place, Rule, Side, State, Trouble};
+use crate::domain::calendar::Instant;
 use crate::domain::money::decimal;
 use crate::wire::alerting::{AlertStanding, RuleStanding, Threshold};
 use crate::wire::notification::Notice;
@@ -22,6 +23,8 @@ pub struct Wording<'w> {
     pub base: &'w str,
     pub currency: &'w str,
     pub movers: &'w Movers,
+    /// Nothing began or ended later: a clock may have been ahead.
+    pub now: Instant,
 }
 
 impl Wording<'_> {
@@ -35,6 +38,7 @@ impl Wording<'_> {
             };
             let (labels, annotations) = (entry.labels.clone(), self.annotations(key, entry));
             let generator_url = format!("{}/api/v1/alerts", self.base);
+            let (starts_at, ends_at) = (starts_at.min(self.now), ends_at.map(|at| at.min(self.now)));
             Some((key.clone(), Notice { labels, annotations, starts_at, ends_at, generator_url }))
         };
         book.entries.iter().filter_map(notice).collect()
@@ -169,7 +173,7 @@ mod tests {
     }
 
     fn wording<'w>(rules: &'w [Rule], movers: &'w Movers) -> Wording<'w> {
-        Wording { rules, base: "http://here", currency: "USD", movers }
+        Wording { rules, base: "http://here", currency: "USD", movers, now: Instant(i64::MAX) }
     }
 
     #[test]

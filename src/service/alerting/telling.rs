@@ -1,24 +1,26 @@
 //! Telling receivers, each in its way: an Alertmanager the whole state again and again, everybody else each change once.
 
-use super::book::{Book, Key};
+use super::book::{Book, Key, TOLD_AGAIN};
 use crate::adapter::notify::{Courier, Delivered, Receiver, Unusable};
 use crate::domain::calendar::Instant;
 use crate::wire::notification::Notice;
 use crate::wire::telemetry::Telemetry;
 use crossbeam_channel::{Receiver as Channel, Sender, unbounded};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant as Moment};
 
 /// How often the whole state is told, as Prometheus does.
 const AGAIN: Duration = Duration::from_secs(60);
-/// After so long a change that nobody acknowledged is handed over again: the courier has given it up.
+/// After so long a change that nobody acknowledged is handed over again.
 const GIVEN_UP: Duration = Duration::from_secs(3_900);
+/// How long a change rests that a receiver refused, or that was dropped.
+const REST: Duration = Duration::from_secs(300);
 
 /// The couriers, and what they are carrying.
 pub struct Telling {
     couriers: Vec<Courier>,
     delivered: Channel<Delivered>,
-    /// By receiver, key of the notice and whether it ends the alert: since when.
+    /// By receiver, key of the notice and whether it ends the alert: until when it is not handed over again.
     carried: HashMap<(String, String, bool), Moment>,
     /// Which alert a notice is about, by its key.
     about: HashMap<String, Key>,
@@ -48,37 +50,52 @@ impl Telling {
 
     /// Notes what a receiver has acknowledged. Whether that changed the book.
     pub fn note(&mut self, delivered: &Delivered, book: &mut Book) -> bool {
-        self.carried.remove(&(delivered.receiver.to_string(), delivered.key.clone(), delivered.resolved));
+        let carried = (delivered.receiver.to_string(), delivered.key.clone(), delivered.resolved);
+        if !delivered.taken {
+            self.carried.insert(carried, Moment::now() + REST);
+            return false;
+        }
+        self.carried.remove(&carried);
         let entry = self.about.get(&delivered.key).and_then(|key| book.entries.get_mut(key));
         let Some(entry) = entry.filter(|entry| entry.told(&delivered.receiver) != Some(delivered.resolved)) else { return false };
         entry.note_told(&delivered.receiver, delivered.resolved);
         true
     }
 
+    /// The alerts of which notices are on their way.
+    pub fn carried(&self) -> BTreeSet<Key> {
+        self.carried.keys().filter_map(|(_, key, _)| self.about.get(key).cloned()).collect()
+    }
+
     /// Hands over what has to be told now. `changed` is whether an alert has begun or ended.
-    pub fn tell(&mut self, notices: &[(Key, Notice)], book: &Book, changed: bool) {
+    pub fn tell(&mut self, notices: &[(Key, Notice)], book: &Book, changed: bool, at: Instant) {
         self.about = notices.iter().map(|(key, notice)| (notice.dedup_key(), key.clone())).collect();
         let now = Moment::now();
-        self.carried.retain(|_, since| now.saturating_duration_since(*since) < GIVEN_UP);
+        self.carried.retain(|_, until| *until > now);
         let again = changed || self.told_all.is_none_or(|at| now.saturating_duration_since(at) >= AGAIN);
         for courier in &self.couriers {
             if courier.receiver().to.is_level_triggered() {
                 if again {
-                    courier.send_all(notices.iter().map(|(_, notice)| notice.clone()).collect());
+                    let recent = |notice: &&Notice| notice.ends_at.is_none_or(|ended| at.0.saturating_sub(ended.0) <= TOLD_AGAIN);
+                    courier.send_all(notices.iter().map(|(_, notice)| notice).filter(recent).cloned().collect());
                 }
                 continue;
             }
             let name = courier.receiver().name.to_string();
             for (key, notice) in notices {
                 let (resolved, told) = (notice.ends_at.is_some(), book.entries.get(key).and_then(|entry| entry.told(&name)));
-                // Who was not told that it fires need not hear that it is over.
-                let due = if resolved { told == Some(false) } else { told != Some(false) };
+                // Who was not told that it fires, nor is about to be, need not hear that it is over.
+                let begun = |carried: &HashMap<_, _>| carried.contains_key(&(name.clone(), notice.dedup_key(), false));
+                let due = match resolved {
+                    true => told == Some(false) || told.is_none() && begun(&self.carried),
+                    false => told != Some(false),
+                };
                 if !due || !courier.receiver().wants(notice) {
                     continue;
                 }
                 let carried = (name.clone(), notice.dedup_key(), resolved);
                 if let std::collections::hash_map::Entry::Vacant(entry) = self.carried.entry(carried) {
-                    entry.insert(now);
+                    entry.insert(now + GIVEN_UP);
                     courier.send(notice.clone());
                 }
             }

@@ -125,7 +125,8 @@ fn observed(trouble: Trouble, over: &str, limits: &Limits) -> Option<(String, &'
         ),
         Trouble::CheckpointFailing => (
             format!(
-                "time() - last_over_time(upswell_checkpoint_last_success_timestamp_seconds[{BRIDGE}]) > {}",
+                "time() - (last_over_time(upswell_checkpoint_last_success_timestamp_seconds[{BRIDGE}])\n  \
+                 or on (job, instance) process_start_time_seconds and on (job, instance) upswell_live_partitions > 0) > {}",
                 seconds(limits.checkpoint_age)
             ),
             "The last checkpoint of {{ $labels.instance }} is {{ $value | humanizeDuration }} old.",

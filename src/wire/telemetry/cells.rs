@@ -91,6 +91,11 @@ impl TimestampGauge {
         self.0.store(at.0, Relaxed);
     }
 
+    /// Back to unknown.
+    pub fn clear(&self) {
+        self.0.store(i64::MIN, Relaxed);
+    }
+
     pub fn get(&self) -> Option<Instant> {
         Some(self.0.load(Relaxed)).filter(|millis| *millis != i64::MIN).map(Instant)
     }
