@@ -217,7 +217,8 @@ fn test(reader: &mut Reader, fields: &Fields, base: Option<&Rule>, metric: Optio
         }
     };
     let clear = match fields.get("clear") {
-        None => threshold,
+        // The mark of a shipped rule belongs to its threshold.
+        None => base.map(|base| base.test).filter(|_| written.is_none()).map_or(threshold, |test| test.clear),
         Some(_) => mark(reader, "clear")?,
     };
     let (worse, word) = match side {
@@ -363,6 +364,12 @@ mod tests {
         let low = named(&rules, "UpswellExpansionRateLow").expect("it is on");
         assert_eq!((low.test.threshold, low.test.clear, low.severity), (120_000, 125_000, Severity::Warning));
         assert_eq!((low.pending, low.keep, low.guards.min_opening_customers), (3_600_000, 900_000, 20));
+        let milder = read("    - { name: UpswellExpansionRateLow, below: 8% }\n    - { name: UpswellNetRevenueRetentionLow }\n")
+            .expect("rules");
+        let marks = |rules: &[Rule], name: &str| named(rules, name).map(|rule| (rule.test.threshold, rule.test.clear));
+        assert_eq!(marks(&milder, "UpswellExpansionRateLow"), Some((80_000, 80_000)), "its own mark went with its threshold");
+        let shipped = read("    - { name: UpswellExpansionRateLow, severity: info }\n").expect("rules");
+        assert_eq!(marks(&shipped, "UpswellExpansionRateLow"), Some((100_000, 105_000)));
         assert!(named(&rules, "UpswellNetRevenueRetentionLow").is_some() && named(&rules, "UpswellCustomerChurnHigh").is_none());
     }
 

@@ -311,6 +311,8 @@ mod tests {
         board.set_position(Subscriptions, 5, 5);
         board.saw_end(Subscriptions, 5);
         assert!(!board.is_stale(later(290)), "an idle topic");
+        let seen = board.lanes[0].mark.lock().expect("nobody died").at;
+        assert!(!board.is_stale(seen + STALE) && board.is_stale(seen + STALE + Duration::from_nanos(1)));
         board.saw_end(Subscriptions, 9);
         let behind = board.lanes[0].mark.lock().expect("nobody died").at;
         board.saw_end(Subscriptions, 12);
