@@ -161,15 +161,15 @@ impl Pass {
     }
 
     /// Looks at a slice, a whole part if that holds no more than about `most` accounts. Returns how many there were.
-    pub fn next(&mut self, accounts: &Accounts, most: usize, mut look: impl FnMut(&Account)) -> usize {
+    pub fn next(&mut self, accounts: &Accounts, most: usize, mut look: impl FnMut(&str, &Account)) -> usize {
         let part = accounts.part(self.part).read();
         if self.slice == 0 {
             self.slices = part.len().div_ceil(most.max(1)).max(1) as u64;
         }
         let here = |customer: &str| self.slices == 1 || slice_of(accounts.place(customer).hash, self.slices) == self.slice;
         let mut looked_at = 0;
-        for (_, entry) in part.iter().filter(|(customer, _)| here(customer)) {
-            look(&entry.account);
+        for (customer, entry) in part.iter().filter(|(customer, _)| here(customer)) {
+            look(customer, &entry.account);
             looked_at += 1;
         }
         self.slice += 1;
@@ -210,7 +210,7 @@ mod tests {
             let (mut pass, mut seen, mut next, mut longest) = (Pass::default(), Vec::new(), 500, 0);
             while !pass.is_over(&accounts) {
                 let before = seen.len();
-                let looked_at = pass.next(&accounts, most, |account| seen.extend(account.first_usage().map(|at| at.0)));
+                let looked_at = pass.next(&accounts, most, |_, account| seen.extend(account.first_usage().map(|at| at.0)));
                 assert_eq!(looked_at, seen.len() - before);
                 longest = longest.max(looked_at);
                 // Tables grow meanwhile.

@@ -6,6 +6,8 @@ use crate::engine::shard::movers::{Mover, Query, Search, merged};
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;
 
+/// Accounts looked at in one step.
+const STEP: usize = 500;
 /// Searches that wait at most; more are answered with nothing.
 const MOST: usize = 64;
 
@@ -37,7 +39,7 @@ impl Searches {
     pub fn go_on<F: Feed>(&mut self, custody: &mut Custody<F>) -> bool {
         let Some(running) = self.0.front_mut() else { return false };
         let partition = running.left.front().and_then(|number| custody.owned().find(|owned| owned.board.partition == *number));
-        let more = partition.is_some_and(|partition| partition.ledger.shard.search_step(&mut running.search));
+        let more = partition.is_some_and(|partition| partition.ledger.shard.search_step(&mut running.search, STEP));
         if !more {
             let done = std::mem::replace(&mut running.search, Search::new(running.query.clone()));
             running.found.extend(done.found());

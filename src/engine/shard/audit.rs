@@ -71,7 +71,7 @@ impl Shard {
     fn sum_slice(&self, audit: &mut Audit, most: usize, frame: &Frame) -> usize {
         let Audit { pass, totals } = audit;
         let lens = self.lens(frame);
-        pass.next(&self.accounts, most, |account| totals.add(frame, &lens.assess(account, frame.all_spans())))
+        pass.next(&self.accounts, most, |_, account| totals.add(frame, &lens.assess(account, frame.all_spans())))
     }
 
     /// Totals from scratch.

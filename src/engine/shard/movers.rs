@@ -5,10 +5,10 @@
 
 use super::Shard;
 use crate::domain::assess::Contribution;
-use crate::domain::frame::{Role, SpanSet};
+use crate::domain::frame::Role;
 use crate::domain::money::Micros;
 use crate::domain::window::Window;
-use crate::engine::accounts::Part;
+use crate::engine::accounts::Pass;
 use std::cmp::Reverse;
 
 /// Which way.
@@ -42,14 +42,13 @@ pub struct Mover {
 #[derive(Clone, Debug)]
 pub struct Search {
     pub query: Query,
-    /// The accounts of the parts before this one have been looked at.
-    next: usize,
+    pass: Pass,
     found: Vec<Mover>,
 }
 
 impl Search {
     pub fn new(query: Query) -> Search {
-        Search { query, next: 0, found: Vec::new() }
+        Search { query, pass: Pass::default(), found: Vec::new() }
     }
 
     /// The largest changes first; ties by customer.
@@ -83,33 +82,27 @@ pub fn merged(query: &Query, found: impl IntoIterator<Item = Mover>) -> Vec<Move
 }
 
 impl Shard {
-    /// Looks at the accounts of the next part of the map. Whether there are more: none in a shard that is not live, or whose plan
-    /// lacks the window or the dimension.
-    pub fn search_step(&self, search: &mut Search) -> bool {
+    /// Looks at the next accounts, about `most` of them. Whether there are more: none in a shard that is not live, or whose plan lacks
+    /// the window or the dimension.
+    pub fn search_step(&self, search: &mut Search, most: usize) -> bool {
         let number = self.plan.windows.iter().position(|window| *window == search.query.window);
         let dimension =
             search.query.segment.as_ref().map(|(name, _)| self.plan.dimensions.iter().position(|known| known == name));
         let (Some(view), Some(number), false) = (&self.view, number, dimension == Some(None)) else { return false };
-        if search.next >= self.accounts.parts() {
+        let mut pass = search.pass;
+        if pass.is_over(&self.accounts) {
             return false;
         }
-        let spans = view.frame.only(Role::Window(number));
-        let part = self.accounts.part(search.next).read();
-        search.next += 1;
-        self.search_part(search, &part, spans, dimension.flatten());
-        search.next < self.accounts.parts()
-    }
-
-    fn search_part(&self, search: &mut Search, part: &Part, spans: SpanSet, dimension: Option<usize>) {
-        let Some(view) = &self.view else { return };
-        let lens = self.lens(&view.frame);
-        for (customer_id, entry) in part {
-            for contribution in lens.assess(&entry.account, spans).into_iter().flatten() {
-                if self.is_of(&contribution, search, dimension) {
+        let (spans, lens) = (view.frame.only(Role::Window(number)), self.lens(&view.frame));
+        pass.next(&self.accounts, most, |customer_id, account| {
+            for contribution in lens.assess(account, spans).into_iter().flatten() {
+                if self.is_of(&contribution, search, dimension.flatten()) {
                     search.take(customer_id, contribution.closing - contribution.opening);
                 }
             }
-        }
+        });
+        search.pass = pass;
+        !pass.is_over(&self.accounts)
     }
 
     fn is_of(&self, contribution: &Contribution, search: &Search, dimension: Option<usize>) -> bool {
@@ -165,7 +158,7 @@ mod tests {
 
     fn search(shard: &Shard, query: Query) -> Vec<(String, Micros)> {
         let mut search = Search::new(query);
-        while shard.search_step(&mut search) {}
+        while shard.search_step(&mut search, 7) {}
         search.found().into_iter().map(|mover| (mover.customer_id, mover.change)).collect()
     }
 
