@@ -136,12 +136,12 @@ mod tests {
 
     #[test]
     fn the_total_is_judged_exactly() {
-        for (expansion, breached) in [(99, true), (100, false), (101, false)] {
+        for (expansion, breached, clear) in [(99, true, false), (100, false, false), (104, false, false), (105, false, true)] {
             let mut report = report();
             report.windows[0].total = sums(1000, expansion, 30);
             let judged = judge(&rule(), &report, &sound()).expect("sound");
             assert_eq!(judged.len(), 1);
-            assert_eq!(judged[0].observation, Observation::Value { breached, clear: !breached }, "{expansion}");
+            assert_eq!(judged[0].observation, Observation::Value { breached, clear }, "{expansion}");
         }
     }
 

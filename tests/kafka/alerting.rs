@@ -58,7 +58,7 @@ fn configuration(alertmanager: &Alertmanager, direct: &Inbox) -> String {
     format!(
         "revenue: {{ windows: [trailing_365d], dimensions: [], complete_since: {complete_since} }}\n\
          alerts:\n  interval: 1s\n  shipped: false\n  operational: {{ enabled: false }}\n\
-         \x20 rules: [{{ name: {RULE}, for: 2s, keep_firing_for: 1s }}]\n\
+         \x20 rules: [{{ name: {RULE}, for: 2s, keep_firing_for: 1s, clear: 10% }}]\n\
          \x20 receivers: [{{ name: oncall, alertmanager: {{ urls: ['{}'] }} }}, {{ name: hook, webhook: {{ url: '{}' }} }}]\n",
         alertmanager.url(),
         direct.url()
