@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::adapter::store::{Settings, Store};
+use crate::domain::alert::State as AlertState;
 use crate::domain::calendar::{Day, Instant, Zone};
 use crate::domain::currency::{Currency, ExchangeRates, RateTable};
 use crate::domain::facts::UsageFact;
@@ -202,6 +203,30 @@ fn without_an_image_the_log_is_read_if_it_is_whole() {
     let Ok(Beginning::State(state)) = world.beginnings.of(PARTITION, &world.plan, None, 1) else { unreachable!() };
     assert_eq!(state.positions[1], Some(Position { next: 9, began: 9, ..Position::default() }));
     assert_eq!(state.identity, world.draft(0, [0; 3]).identity);
+}
+
+#[test]
+fn alerts_outlive_a_state_that_is_made_anew() {
+    let mut world = world();
+    let alert = Record {
+        rule: "Low".to_owned(),
+        segment: None,
+        definition: 1,
+        state: AlertState::Firing { since: Instant(7), clear: None },
+        suppressed: None,
+        value: None,
+        resolved: None,
+        labels: BTreeMap::new(),
+        told: vec![],
+    };
+    world.write(&Manifest { alerts: vec![alert.clone()], ..world.draft(4, [10, 20, 30]) });
+    let alerts = |world: &World| match world.beginnings.of(PARTITION, &world.plan, None, 1) {
+        Ok(Beginning::State(state)) => (state.newest.is_some(), state.alerts),
+        _ => panic!("it begins with a state"),
+    };
+    assert_eq!(alerts(&world), (true, vec![alert.clone()]));
+    world.beginnings.rebuild = true;
+    assert_eq!(alerts(&world), (false, vec![alert]));
 }
 
 #[test]

@@ -182,4 +182,8 @@ fn a_position_knows_the_oldest_and_newest_record() {
     let position = world.ledger.positions[Usage as usize].expect("a position");
     assert_eq!((position.oldest_record, position.newest_record), (Some(Instant(AT)), Some(Instant(AT))));
     assert_eq!(world.ledger.positions[Subscriptions as usize], Some(Position::default()));
+    let undated = message(1, &usage("f", "USD"), None).set_timestamp(Timestamp::CreateTime(0));
+    world.take_well(Usage, &undated);
+    let position = world.ledger.positions[Usage as usize].expect("a position");
+    assert_eq!((position.next, position.oldest_record), (2, Some(Instant(AT))), "1970 is no history");
 }

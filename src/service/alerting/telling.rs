@@ -6,6 +6,7 @@ use crate::domain::calendar::Instant;
 use crate::wire::notification::Notice;
 use crate::wire::telemetry::Telemetry;
 use crossbeam_channel::{Receiver as Channel, Sender, unbounded};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant as Moment};
 
@@ -84,17 +85,12 @@ impl Telling {
             let name = courier.receiver().name.to_string();
             for (key, notice) in notices {
                 let (resolved, told) = (notice.ends_at.is_some(), book.entries.get(key).and_then(|entry| entry.told(&name)));
-                // Who was not told that it fires, nor is about to be, need not hear that it is over.
-                let begun = |carried: &HashMap<_, _>| carried.contains_key(&(name.clone(), notice.dedup_key(), false));
-                let due = match resolved {
-                    true => told == Some(false) || told.is_none() && begun(&self.carried),
-                    false => told != Some(false),
-                };
-                if !due || !courier.receiver().wants(notice) {
+                let carried = |resolved| (name.clone(), notice.dedup_key(), resolved);
+                let begun = self.carried.contains_key(&carried(false));
+                if !is_due(resolved, told, begun) || !courier.receiver().wants(notice) {
                     continue;
                 }
-                let carried = (name.clone(), notice.dedup_key(), resolved);
-                if let std::collections::hash_map::Entry::Vacant(entry) = self.carried.entry(carried) {
+                if let Entry::Vacant(entry) = self.carried.entry(carried(resolved)) {
                     entry.insert(now + GIVEN_UP);
                     courier.send(notice.clone());
                 }
@@ -102,6 +98,35 @@ impl Telling {
         }
         if again {
             self.told_all = Some(now);
+        }
+    }
+}
+
+/// Whether a receiver that has acknowledged something last, or nothing, has to hear that an alert fires, or is over. Who was not told that
+/// it fires, nor is about to be, need not hear that it is over.
+fn is_due(resolved: bool, told: Option<bool>, begun: bool) -> bool {
+    match resolved {
+        true => told == Some(false) || told.is_none() && begun,
+        false => told != Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_to_whoever_was_told_the_beginning_or_is_about_to_be() {
+        for (resolved, told, begun, due) in [
+            (false, None, false, true),
+            (false, Some(true), false, true),
+            (false, Some(false), false, false),
+            (true, Some(false), false, true),
+            (true, None, true, true),
+            (true, None, false, false),
+            (true, Some(true), true, false),
+        ] {
+            assert_eq!(is_due(resolved, told, begun), due, "{resolved} {told:?} {begun}");
         }
     }
 }
