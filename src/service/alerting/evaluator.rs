@@ -206,3 +206,80 @@ fn footing(
         complete_since: settings.complete_since.or_else(|| oldest().map(day)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::clock::Clock;
+    use crate::domain::calendar::Zone;
+    use crate::engine::report::Report;
+    use crate::wire::telemetry::Telemetry;
+    use std::time::Duration;
+
+    const NOW: Instant = Instant(1_789_027_200_000);
+    const DAY: i64 = 86_400_000;
+
+    fn settings(complete_since: Option<Instant>) -> Settings {
+        Settings {
+            rules: vec![],
+            limits: None,
+            interval: Duration::from_secs(15),
+            longest: 30_000,
+            receivers: vec![],
+            base: String::new(),
+            complete_since,
+            zone: Zone::named("UTC").expect("a zone"),
+        }
+    }
+
+    fn shared() -> Shared {
+        Shared {
+            clock: Clock::held(NOW, Moment::now()),
+            published: Arc::default(),
+            telemetry: Arc::new(Telemetry::new("s", "u", "r")),
+            boards: Arc::default(),
+            memo: Arc::default(),
+            tick: Duration::from_secs(1),
+        }
+    }
+
+    fn view(as_of: Instant, owns_all: bool) -> View {
+        let (currency, time_zone) = ("USD".to_owned(), "UTC".to_owned());
+        let report = Report { as_of, currency, time_zone, mrr: 0, usage_today: Some(0), windows: vec![] };
+        View { report, live_partitions: 1, owns_all, segment_windows: Arc::new([]) }
+    }
+
+    fn of(view: Option<&View>, phase: Phase, boards: &[Arc<Board>], since: Option<Instant>) -> Footing {
+        footing((&settings(since), &shared(), NOW), view, &Readiness::new(phase, "as it is"), boards)
+    }
+
+    #[test]
+    fn a_view_is_relied_on_when_it_is_whole_ready_and_of_the_present() {
+        let sound = Footing { complete_since: Some(Instant(0)), ..Footing::default() };
+        let ahead = |millis: i64| view(Instant(NOW.0 + millis), true);
+        for (view, phase, expected) in [
+            (Some(ahead(0)), Phase::Live, sound),
+            (Some(ahead(AHEAD)), Phase::Live, sound),
+            (Some(ahead(AHEAD + 1)), Phase::Live, Footing { stale: true, ..sound }),
+            (Some(view(NOW, false)), Phase::Live, Footing { partial_coverage: true, ..sound }),
+            (Some(ahead(0)), Phase::WaitingForRegistry, Footing { not_ready: true, ..sound }),
+            (None, Phase::Live, Footing { not_ready: true, ..sound }),
+        ] {
+            assert_eq!(of(view.as_ref(), phase, &[], Some(Instant(0))), expected, "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn the_history_begins_on_the_day_of_the_oldest_record_unless_told_otherwise() {
+        let boards = [3, 1, 2].map(|days| {
+            let board = Board::new(0, 2);
+            board.set_oldest_record(Some(Instant((20_000 + days) * DAY + 5)));
+            Arc::new(board)
+        });
+        let view = view(NOW, true);
+        let since = |boards: &[Arc<Board>], told| of(Some(&view), Phase::Live, boards, told).complete_since;
+        assert_eq!(since(&boards, None), Some(Instant(20_001 * DAY)));
+        assert_eq!(since(&boards, Some(Instant(7))), Some(Instant(7)));
+        assert_eq!(since(&[], None), None);
+    }
+}
