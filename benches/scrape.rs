@@ -13,6 +13,10 @@ use upswell::wire::report::{EventCounts, json};
 use upswell::wire::telemetry::Telemetry;
 
 fn main() {
+    for deployment in DEPLOYMENTS {
+        let text = scraped(deployment);
+        println!("{deployment:?}: {} samples, {} bytes", text.lines().filter(|line| !line.starts_with('#')).count(), text.len());
+    }
     divan::main();
 }
 
@@ -74,6 +78,10 @@ fn exposition(deployment: Deployment) -> Exposition {
     Exposition::new(published, Arc::new(Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries")))
 }
 
+fn scraped(deployment: Deployment) -> String {
+    exposition(deployment).render(Format::Text).expect("it can be written")
+}
+
 #[divan::bench(args = DEPLOYMENTS)]
 fn text(bencher: Bencher, deployment: Deployment) {
     let exposition = exposition(deployment);
@@ -89,8 +97,7 @@ fn openmetrics(bencher: Bencher, deployment: Deployment) {
 /// What packing for the way adds.
 #[divan::bench(args = DEPLOYMENTS)]
 fn gzip_of_text(bencher: Bencher, deployment: Deployment) {
-    let text = exposition(deployment).render(Format::Text).expect("it can be written");
-    println!("{deployment:?}: {} samples, {} bytes", text.lines().filter(|line| !line.starts_with('#')).count(), text.len());
+    let text = scraped(deployment);
     bencher.bench(|| gzip::compress(text.as_bytes()));
 }
 
