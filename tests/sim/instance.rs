@@ -149,6 +149,8 @@ impl Instance {
             custody: Custody::new(INTERVAL),
             clock,
             searches: Default::default(),
+            advancing: None,
+            moved_at_once: 100,
             reap: drop,
         };
         let beginnings = Beginnings {
