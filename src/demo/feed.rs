@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Bytes counted for each record besides its key and value.
 const OVERHEAD: usize = 24;
+/// How long the brokers may take to say where a partition ends.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// Why a history does not get into Kafka.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +115,21 @@ impl Feed {
     /// The topic of a kind of events.
     pub fn topic(&self, kind: FactKind) -> &str {
         self.topics.of(kind)
+    }
+
+    /// A topic that has held records before, of so many partitions.
+    ///
+    /// # Errors
+    /// The brokers do not say.
+    pub fn first_used(&self, partitions: usize) -> Result<Option<&str>, KafkaError> {
+        for topic in [&self.topics.subscriptions, &self.topics.usage] {
+            for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+                if self.producer.client().fetch_watermarks(topic, partition, LOOK)?.1 > 0 {
+                    return Ok(Some(topic));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Records acknowledged.
