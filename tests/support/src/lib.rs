@@ -16,6 +16,7 @@ pub mod figures;
 pub mod http;
 pub mod inbox;
 pub mod kafka;
+pub mod manifests;
 pub mod memory;
 pub mod parts;
 pub mod program;
