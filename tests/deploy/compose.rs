@@ -1,6 +1,7 @@
 //! The compose file. Docker is not needed for this: the file fits the specification of compose files, what it mounts and names exists, the
 //! configurations in it pass their programs' own checks, and its stream of events is rehearsed with the same programs outside of containers.
 
+use super::series::absent;
 use super::{read, repository, text};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use upswell_testkit::program::{Signal, command, signal, text as path};
 use upswell_testkit::samples::Samples;
-use upswell_testkit::{RealKafka, Registry, Upswell, manifests, promtool, wait};
+use upswell_testkit::{RealKafka, Registry, Upswell, manifests, promtool, series, wait};
 
 const FILE: &str = "deploy/compose.yaml";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_upswell");
@@ -183,6 +184,9 @@ fn the_stream_reaches_the_service_and_goes_on_until_it_is_stopped() {
     let samples = service.scrape();
     assert!(samples.value("upswell_mrr", &[]).is_some_and(|mrr| mrr > 1_000.0));
     assert!(samples.sum("upswell_events_rejected_total", &[]) > 0.0, "a few events are broken, so that dead letters are seen");
+    // The retries topic, three topics of 8 partitions, the shipped rules, nine about the service; no receiver.
+    assert_eq!(series::shape(&samples)[6..], [2, 1, 24, 5, 9, 0]);
+    assert_eq!(samples.count(), series::most(&series::shape(&samples)) - absent(&samples));
     assert_eq!(generator.0.try_wait().expect("it can be asked"), None, "it waits for the next event's time");
     let again = command(PROGRAM, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(again.code, Some(1), "{}", again.stderr);

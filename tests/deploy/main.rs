@@ -10,6 +10,7 @@ mod dashboard;
 mod demo;
 mod lint;
 mod queries;
+mod series;
 mod unit;
 mod values;
 

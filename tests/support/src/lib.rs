@@ -24,6 +24,7 @@ pub mod prometheus;
 pub mod promtool;
 pub mod registry;
 pub mod samples;
+pub mod series;
 pub mod wait;
 
 pub use alertmanager::Alertmanager;
