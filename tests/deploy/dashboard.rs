@@ -88,6 +88,10 @@ impl Dashboard {
 
 /// The value of a variable: what is chosen at first; where several can be, a pattern of them all.
 fn chosen(variable: &Value, found: &[String]) -> String {
+    if let Some(all) = variable["allValue"].as_str() {
+        // Unlike a list of values this matches series without the label, too: those of the empty text.
+        return all.to_owned();
+    }
     if variable["multi"] == true {
         let plain = |value: &String| {
             value.chars().flat_map(|c| if c.is_alphanumeric() { vec![c] } else { vec!['\\', '\\', c] }).collect()
