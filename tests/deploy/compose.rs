@@ -150,8 +150,22 @@ fn generator(brokers: &str, registry: &str) -> Vec<String> {
     arguments
 }
 
-/// A generator that is ended with the value.
-struct Generator(Child);
+/// A generator that is ended with the value; what it says goes into a file.
+struct Generator(Child, tempfile::NamedTempFile);
+
+impl Generator {
+    fn start(arguments: &[String]) -> Generator {
+        let said = tempfile::NamedTempFile::new().expect("a file");
+        let stderr = said.reopen().expect("the file");
+        Generator(Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).stderr(stderr).spawn().expect("it starts"), said)
+    }
+
+    /// Panics with its own words when it has ended.
+    fn runs(&mut self) {
+        let ended = self.0.try_wait().expect("it can be asked");
+        assert_eq!(ended, None, "{}", std::fs::read_to_string(self.1.path()).expect("the file"));
+    }
+}
 
 impl Drop for Generator {
     fn drop(&mut self) {
@@ -169,12 +183,12 @@ fn the_stream_reaches_the_service_and_goes_on_until_it_is_stopped() {
         kafka.create_topic(topic, 8, &[]);
     }
     let arguments = generator(&kafka.bootstrap(), &registry.url());
-    let child = Command::new(PROGRAM).args(&arguments).stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    let mut generator = Generator(child);
+    let mut generator = Generator::start(&arguments);
     let config = text("deploy/compose/upswell.yaml").replace("kafka:9092", &kafka.bootstrap());
     let config = config.replace("http://registry:8080/apis/ccompat/v7", &registry.url());
     let mut service = Upswell::run(PROGRAM, &config);
     service.wait("events of the last day are counted", |service| {
+        generator.runs();
         let samples = Samples::parse(&service.get("/metrics")?.body);
         let newest = samples.value("upswell_last_event_timestamp_seconds", &[("topic", "billing.usage")])?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
@@ -187,7 +201,7 @@ fn the_stream_reaches_the_service_and_goes_on_until_it_is_stopped() {
     // The retries topic, three topics of 8 partitions, the shipped rules, nine about the service; no receiver.
     assert_eq!(series::shape(&samples)[6..], [2, 1, 24, 5, 9, 0]);
     assert_eq!(samples.count(), series::most(&series::shape(&samples)) - absent(&samples));
-    assert_eq!(generator.0.try_wait().expect("it can be asked"), None, "it waits for the next event's time");
+    generator.runs();
     let again = command(PROGRAM, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(again.code, Some(1), "{}", again.stderr);
     assert!(again.stderr.contains("holds records already"), "{}", again.stderr);
