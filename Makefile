@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench mutants real-parts setup clean
+.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories sbom bench mutants real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -39,6 +39,12 @@ deny: ## licences, bans and sources of the dependencies
 advisories: ## known vulnerabilities of the dependencies (fetches the RustSec database)
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
 	cargo deny check advisories
+
+sbom: ## what the binary is made of, as a CycloneDX document (target/upswell.cdx.json)
+	@cargo cyclonedx --version >/dev/null 2>&1 || cargo install --locked cargo-cyclonedx
+	cargo cyclonedx -q --describe binaries --format json --spec-version 1.5 --no-build-deps
+	@mkdir -p target
+	mv upswell_bin.cdx.json target/upswell.cdx.json
 
 bench: ## benchmarks
 	@tests/tools/setup build

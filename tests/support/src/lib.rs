@@ -24,6 +24,7 @@ pub mod promtool;
 pub mod registry;
 pub mod samples;
 pub mod wait;
+pub mod wicket;
 
 pub use alertmanager::Alertmanager;
 pub use authority::Identity;
@@ -34,3 +35,4 @@ pub use kafka::RealKafka;
 pub use program::Upswell;
 pub use prometheus::Prometheus;
 pub use registry::{Gate, Registry};
+pub use wicket::Wicket;
