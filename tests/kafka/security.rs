@@ -96,7 +96,7 @@ fn passwords_are_taken_over_tls_or_refused() {
     for (mechanism, right) in [("PLAIN", "plain-secret"), ("SCRAM-SHA-512", "scram-secret")] {
         assert_let_in(&secure.config(&brokers, &password(mechanism, right)));
         let wrong = secure.config(&brokers, &password(mechanism, "wrong-secret"));
-        assert_refused(&wrong, &["refused", "kafka.properties"]);
+        assert_refused(&wrong, &["refuse our credentials", "kafka.properties"]);
         assert_silent(&check(&wrong).1);
     }
 }
@@ -113,8 +113,8 @@ fn certificates_are_taken_or_refused() {
     let inline = json!({ "security.protocol": "SSL", "ssl.certificate.pem": secure.identity.certificate,
         "ssl.key.pem": secure.identity.key });
     assert_let_in(&secure.config(&brokers, &inline));
-    assert_refused(&secure.config(&brokers, &json!({ "security.protocol": "SSL" })), &["refused"]);
-    assert_refused(&secure.config(&brokers, &with("stranger-cert.pem", "stranger-key.pem")), &["refused"]);
+    assert_refused(&secure.config(&brokers, &json!({ "security.protocol": "SSL" })), &["refuse our credentials"]);
+    assert_refused(&secure.config(&brokers, &with("stranger-cert.pem", "stranger-key.pem")), &["refuse our credentials"]);
 }
 
 #[test]
