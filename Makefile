@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories sbom bench mutants real-parts setup clean
+.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench mutants real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -40,6 +40,7 @@ advisories: ## known vulnerabilities of the dependencies (fetches the RustSec da
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
 	cargo deny check advisories
 
+.PHONY: sbom
 sbom: ## what the binary is made of, as a CycloneDX document (target/upswell.cdx.json)
 	@cargo cyclonedx --version >/dev/null 2>&1 || cargo install --locked cargo-cyclonedx
 	cargo cyclonedx -q --describe binaries --format json --spec-version 1.5 --no-build-deps
