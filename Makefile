@@ -40,6 +40,13 @@ advisories: ## known vulnerabilities of the dependencies (fetches the RustSec da
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
 	cargo deny check advisories
 
+.PHONY: sbom
+sbom: ## what the binary is made of, as a CycloneDX document (target/upswell.cdx.json)
+	@cargo cyclonedx --version >/dev/null 2>&1 || cargo install --locked cargo-cyclonedx
+	cargo cyclonedx -q --describe binaries --format json --spec-version 1.5 --no-build-deps
+	@mkdir -p target
+	mv upswell_bin.cdx.json target/upswell.cdx.json
+
 bench: ## benchmarks
 	@tests/tools/setup build
 	cargo bench $(ARGS)

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
-use upswell::adapter::http::{self, Reload, State};
+use upswell::adapter::http::{self, Access, Reload, Standing, State};
 use upswell::domain::calendar::Instant;
 use upswell::domain::facts::{FactKind, Reason, TopicKind};
 use upswell::engine::report::Report;
@@ -30,12 +30,13 @@ impl Server {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket can be set non-blocking");
         let address = listener.local_addr().expect("a bound address");
+        let standing = Standing::new(Access::default(), address, Arc::clone(&telemetry)).expect("nothing to read");
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a non-blocking socket");
-                http::serve(listener, state, async { stopped.await.unwrap_or(()) }).await;
+                http::serve(listener, state, Arc::new(standing), async { stopped.await.unwrap_or(()) }).await;
             });
         });
         Server { address, published, telemetry, stop: Some(stop), thread: Some(thread) }

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use upswell::adapter::http::{self, State};
+use upswell::adapter::http::{self, Access, Standing, State};
 use upswell::domain::calendar::Instant;
 use upswell::domain::facts::TopicKind;
 use upswell::domain::rates::{Customers, Money, Sums};
@@ -54,9 +54,10 @@ fn service(runtime: &tokio::runtime::Runtime) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     listener.set_nonblocking(true).expect("a socket can be set non-blocking");
+    let standing = Standing::new(Access::default(), address, telemetry.clone()).expect("nothing to read");
     runtime.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a non-blocking socket");
-        http::serve(listener, State { published, telemetry, reload: None }, std::future::pending()).await;
+        http::serve(listener, State { published, telemetry, reload: None }, Arc::new(standing), std::future::pending()).await;
     });
     address
 }

@@ -114,9 +114,10 @@ fn speed(args: &Args, playback: &Playback) -> u32 {
     speed
 }
 
+/// The customers are made up, so everybody may see them.
 fn configuration(args: &Args, broker: &Broker, registry: &Registry) -> String {
     format!(
-        "kafka: {{ brokers: {}, group_id: upswell-demo }}\nschema_registry: {{ url: {} }}\ncheckpoint: {{ url: \"memory:///\" }}\nhttp: {{ listen: {} }}\n{}",
+        "kafka: {{ brokers: {}, group_id: upswell-demo }}\nschema_registry: {{ url: {} }}\ncheckpoint: {{ url: \"memory:///\" }}\nhttp: {{ listen: {}, customer_data_without_auth: true }}\n{}",
         json!(broker.servers()),
         json!(registry.url()),
         json!(args.listen),

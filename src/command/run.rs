@@ -68,6 +68,7 @@ pub fn settings(config: &Config, store: Store, reload: Option<mpsc::Sender<Reloa
         segment_windows: segment_windows(config),
         dedup_window: config.revenue.dedup_window.0,
         listen: config.http.listen.clone(),
+        access: config.http.access(),
         reload,
         workers: service::Settings::default_workers(),
         store,

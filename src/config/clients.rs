@@ -3,8 +3,9 @@
 use super::fault::{Fault, Place};
 use super::properties::is_secret;
 use super::receivers::{Auth, Receiver, To};
-use super::types::{Checkpoint, GroupProtocol, Kafka, SchemaRegistry, Secret};
-use crate::adapter::{kafka, notify, registry, store};
+use super::types::{Checkpoint, GroupProtocol, Http, Kafka, SchemaRegistry, Secret};
+use super::web;
+use crate::adapter::{http, kafka, notify, registry, store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,17 @@ impl Checkpoint {
     /// The settings of the store.
     pub fn settings(&self) -> store::Settings {
         store::Settings { url: self.url.clone() }
+    }
+}
+
+impl Http {
+    /// Who may ask the server for what.
+    pub fn access(&self) -> http::Access {
+        http::Access {
+            file: self.web_config.clone().map(|path| http::WebFile { path, read: web::reread }),
+            customer_data_without_auth: self.customer_data_without_auth,
+            external_url: self.external_url.clone(),
+        }
     }
 }
 

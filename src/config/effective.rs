@@ -26,8 +26,9 @@ impl Config {
             "http": {
                 "listen": self.http.listen,
                 "external_url": self.http.external_url.as_deref().unwrap_or(""),
-                "web_config": "",
+                "web_config": self.http.web_config.as_ref().map_or(String::new(), |file| file.display().to_string()),
                 "enable_reload": self.http.enable_reload,
+                "customer_data_without_auth": self.http.customer_data_without_auth,
             },
             "limits": { "memory": self.memory.to_string() },
             "alerts": alerts(&self.alerts),

@@ -74,6 +74,7 @@ pub const KEYS: &[Key] = &[
     text("http.external_url"),
     text("http.web_config"),
     text("http.enable_reload"),
+    text("http.customer_data_without_auth"),
     text("limits.memory"),
     Key { path: "alerts", form: Form::Tree },
 ];

@@ -17,14 +17,17 @@ mod receivers;
 mod restart;
 mod revenue;
 mod rules;
+mod secrets;
 mod tree;
 mod types;
 mod units;
+mod web;
 mod yaml;
 
 pub use alerts::{Alerts, Operational};
 pub use fault::{Fault, Faults, Place};
 pub use receivers::{Auth, Receiver, To};
+pub use secrets::SECRETS;
 pub use types::{Checkpoint, Config, GroupProtocol, Http, Kafka, Revenue, SchemaRegistry, Secret, Topics};
 pub use units::{Memory, Millis, listen};
 
@@ -115,3 +118,5 @@ fn variables() -> (Vec<(String, String)>, Vec<Fault>) {
 mod receivers_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod web_tests;

@@ -6,10 +6,10 @@ use super::raw::RawConfig;
 use super::reader::Reader;
 use super::types::{Checkpoint, Config, GroupProtocol, Http, Kafka, SchemaRegistry, Secret, Topics};
 use super::units::{Memory, Millis, listen, url};
-use super::{Purpose, alerts, revenue};
+use super::{Purpose, alerts, revenue, web};
 use crate::adapter::store::Location;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads the whole configuration. `found` are the faults of its form; all faults are reported together.
 pub fn parse(raw: &RawConfig, base: &Path, purpose: Purpose, found: Vec<Fault>) -> Result<Config, Faults> {
@@ -26,7 +26,6 @@ pub fn parse(raw: &RawConfig, base: &Path, purpose: Purpose, found: Vec<Fault>) 
     let http = http(&mut reader);
     let memory = reader.value("limits.memory", Memory::Share(80), Memory::parse);
     let alerts = alerts::read(&mut reader, &revenue);
-    not_yet(&mut reader);
     if !raw.readable {
         reader.faults.truncate(of_form);
     }
@@ -204,13 +203,19 @@ fn http(reader: &mut Reader) -> Http {
     Http {
         listen: reader.value("http.listen", "127.0.0.1:9817".to_owned(), listen),
         external_url: reader.value("http.external_url", None, optional_url),
+        web_config: web_config(reader),
         enable_reload: reader.flag("http.enable_reload"),
+        customer_data_without_auth: reader.flag("http.customer_data_without_auth"),
     }
 }
 
-/// Keys whose work this version does not do yet: saying so beats ignoring them.
-fn not_yet(reader: &mut Reader) {
-    if reader.optional("http.web_config").is_some() {
-        reader.fault("http.web_config", "this version does not serve TLS or passwords yet; remove it and put a proxy in front");
+/// The file of TLS and passwords, whose faults are faults of the configuration.
+fn web_config(reader: &mut Reader) -> Option<PathBuf> {
+    let file = reader.path(&reader.optional("http.web_config")?);
+    if reader.read_secrets
+        && let Err(faults) = web::read(&file)
+    {
+        reader.faults.extend(faults.iter().cloned());
     }
+    Some(file)
 }

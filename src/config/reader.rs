@@ -3,6 +3,7 @@
 use super::fault::{Fault, Place};
 use super::keys::Key;
 use super::raw::RawConfig;
+use super::secrets::SECRETS;
 use super::types::Secret;
 use super::yaml::{Node, Value};
 use std::path::{Path, PathBuf};
@@ -103,6 +104,7 @@ impl Reader<'_> {
 
     /// The secret of a key, or of the file its `_file` sibling names; both at once are a fault.
     pub fn secret(&mut self, path: &str) -> Option<Secret> {
+        debug_assert!(SECRETS.contains(&path), "{path} is listed as secret");
         let file_key = format!("{path}_file");
         let (text, file) = (self.optional(path), self.optional(&file_key));
         match (text, file) {

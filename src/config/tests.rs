@@ -143,7 +143,7 @@ fn single_faults() {
         ("checkpoint: {url: 'http://b/p'}", "f:2:19: checkpoint.url", "s3://"),
         ("checkpoint: {interval: 0s}", "f:2:24: checkpoint.interval", "longer than 0"),
         ("http: {listen: '9817'}", "f:2:16: http.listen", "host:port"),
-        ("http: {web_config: w.yaml}", "f:2:20: http.web_config", "this version does not"),
+        ("http: {customer_data_without_auth: 1}", "f:2:36: http.customer_data_without_auth", "neither true nor false"),
         ("http: {enable_reload: yes}", "f:2:23: http.enable_reload", "neither true nor false"),
         ("http: {external_url: example.com}", "f:2:22: http.external_url", "http://"),
         ("limits: {memory: 0%}", "f:2:18: limits.memory", "80%"),
@@ -308,9 +308,9 @@ fn keys_that_need_a_restart_are_named() {
         ),
         (
             format!(
-                "{BROKERS}{base}schema_registry: {{url: 'http://x'}}\ncheckpoint: {{interval: 1s}}\nhttp: {{listen: ':1'}}\nlimits: {{memory: 50%}}"
+                "{BROKERS}{base}schema_registry: {{url: 'http://x'}}\ncheckpoint: {{interval: 1s}}\nhttp: {{listen: ':1', customer_data_without_auth: true}}\nlimits: {{memory: 50%}}"
             ),
-            vec!["schema_registry.url", "checkpoint.interval", "http.listen", "limits.memory"],
+            vec!["schema_registry.url", "checkpoint.interval", "http.listen", "http.customer_data_without_auth", "limits.memory"],
         ),
         (
             format!(

@@ -6,8 +6,14 @@
 use super::fault::Place;
 use super::keys::nearest;
 use super::reader::Reader;
+use super::secrets::SECRETS;
 use super::types::Secret;
 use super::yaml::{Entry, Node, Value};
+
+/// The dotted path of a key; the whole document has none.
+fn below(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
 
 /// A mapping whose keys are known.
 pub struct Fields<'n> {
@@ -30,14 +36,14 @@ impl<'n> Fields<'n> {
                 Some(name) => format!("unknown key; did you mean {name}?"),
                 None => format!("unknown key; the keys there are: {}", known.join(", ")),
             };
-            reader.fault_at(&entry.place, &format!("{path}.{}", entry.key), message);
+            reader.fault_at(&entry.place, &below(path, &entry.key), message);
         }
         Some(Fields { path: path.to_owned(), place: &node.place, entries })
     }
 
     /// The dotted path of a key.
     pub fn path(&self, key: &str) -> String {
-        format!("{}.{key}", self.path)
+        below(&self.path, key)
     }
 
     /// What was written for a key; `None` where nothing was, or `null`.
@@ -147,6 +153,7 @@ impl<'n> Fields<'n> {
 
     /// The secret of a key, or of the file its `_file` sibling names; both at once are a fault.
     pub fn secret(&self, reader: &mut Reader, key: &str) -> Option<Secret> {
+        debug_assert!(SECRETS.contains(&self.path(key).as_str()), "{} is listed as secret", self.path(key));
         let file_key = format!("{key}_file");
         match (self.text(reader, key), self.text(reader, &file_key)) {
             (Some(_), Some(_)) => {

@@ -143,6 +143,10 @@ pub struct Http {
     pub listen: String,
     /// How the world reaches this server, if not by its address.
     pub external_url: Option<String>,
+    /// TLS and passwords, in exporter-toolkit's format; it was valid when the configuration was read.
+    pub web_config: Option<PathBuf>,
     /// Whether `POST /-/reload` is open.
     pub enable_reload: bool,
+    /// Whether customer data is given to anybody who reaches an address that is not loopback.
+    pub customer_data_without_auth: bool,
 }

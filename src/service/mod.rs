@@ -62,6 +62,8 @@ pub struct Settings {
     pub dedup_window: i64,
     /// `host:port` of the HTTP server.
     pub listen: String,
+    /// Who may ask it for what.
+    pub access: http::Access,
     /// Who handles `POST /-/reload`; `None` closes it.
     pub reload: Option<mpsc::Sender<http::Reload>>,
     /// Threads that apply records; at least 1.
@@ -159,7 +161,7 @@ impl Service {
     /// Opens the HTTP port and starts the threads; everything else happens in the background.
     ///
     /// # Errors
-    /// The port cannot be opened, or the system has no thread to give.
+    /// The port cannot be opened, the file of TLS and passwords has faults, or the system has no thread to give.
     pub fn start(settings: Settings, clock: Clock) -> Result<Running, Failure> {
         let listener = listen(&settings.listen)?;
         let address = listener.local_addr().map_err(|error| Failure::Runtime(format!("read the HTTP address: {error}")))?;
@@ -180,7 +182,9 @@ impl Service {
             telemetry: shared.telemetry.clone(),
             reload: settings.reload.clone(),
         };
-        let http = spawn("http", control.clone(), move || serve(listener, state, closed))?;
+        let standing = http::Standing::new(settings.access.clone(), address, shared.telemetry.clone());
+        let standing = Arc::new(standing.map_err(Failure::Configuration)?);
+        let http = spawn("http", control.clone(), move || serve(listener, state, standing, closed))?;
         let alerting = alerting::hire(settings.alerting.clone(), shared.clone(), control.clone())?;
         let handle = Handle { control: control.clone(), shared: shared.clone(), alerting };
         let conduct = move || opening::open(settings, shared, control, told)?.map_or(Ok(()), conductor::Conductor::run);
@@ -257,12 +261,12 @@ fn listen(address: &str) -> Result<TcpListener, Failure> {
     opened.map_err(|error| Failure::Runtime(format!("cannot listen on {address}: {error}; set http.listen to a free address")))
 }
 
-fn serve(listener: TcpListener, state: http::State, closed: oneshot::Receiver<()>) {
+fn serve(listener: TcpListener, state: http::State, standing: Arc<http::Standing>, closed: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("http").enable_all().build();
     let served = runtime.and_then(|runtime| {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            http::serve(listener, state, async move { drop(closed.await) }).await;
+            http::serve(listener, state, standing, async move { drop(closed.await) }).await;
             Ok(())
         })
     });

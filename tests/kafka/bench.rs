@@ -130,6 +130,12 @@ impl Bench {
         self
     }
 
+    /// Further keys of the `schema_registry` section, such as `user: u`.
+    pub fn registry_keys(mut self, keys: &str) -> Bench {
+        self.registry_keys = format!(", {keys}");
+        self
+    }
+
     /// One more key of the `kafka` section, such as `group_protocol: classic`.
     pub fn kafka_key(mut self, line: &str) -> Bench {
         self.kafka_keys.push_str(&format!("  {line}\n"));

@@ -98,6 +98,7 @@ impl World {
             memory_limit: None,
             alerting: quiet(),
             tick: Duration::from_millis(50),
+            access: Default::default(),
             fetch_bytes: 64 << 20,
         }
     }

@@ -1,4 +1,4 @@
-//! Answers: JSON errors with a sentence, and the headers every answer carries.
+//! Answers: JSON errors with a sentence, and bodies of every type.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,14 @@ pub struct Failure {
 impl Failure {
     pub fn bad_request(sentence: impl Into<String>) -> Failure {
         Failure { status: StatusCode::BAD_REQUEST, kind: "bad_data", sentence: sentence.into() }
+    }
+
+    pub fn unauthorized(sentence: impl Into<String>) -> Failure {
+        Failure { status: StatusCode::UNAUTHORIZED, kind: "unauthorized", sentence: sentence.into() }
+    }
+
+    pub fn too_large(sentence: impl Into<String>) -> Failure {
+        Failure { status: StatusCode::PAYLOAD_TOO_LARGE, kind: "too_large", sentence: sentence.into() }
     }
 
     pub fn forbidden(sentence: impl Into<String>) -> Failure {
@@ -40,7 +48,12 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        json(self.status, &json!({ "status": "error", "errorType": self.kind, "error": self.sentence }))
+        let mut answer = json(self.status, &json!({ "status": "error", "errorType": self.kind, "error": self.sentence }));
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Basic realm=\"upswell\", charset=\"UTF-8\"");
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        answer
     }
 }
 
@@ -52,16 +65,4 @@ pub fn json(status: StatusCode, document: &serde_json::Value) -> Response {
 /// A body of some type.
 pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
-}
-
-/// Figures change all the time and belong to whoever asked: nobody stores, guesses at or frames an answer.
-pub async fn with_common_headers(mut response: Response) -> Response {
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }

@@ -2,11 +2,21 @@
 //!
 //! Handlers read what is published and never wait for the engine; drawing a scrape or report happens off the async threads, a
 //! few at a time. The server bounds what a client can hold: connections, header size, time to send a header, age of a
-//! connection. Every error is JSON with a sentence that says what to do.
+//! connection. The guard decides who is let in to what before a handler sees the request. Every error is JSON with a sentence that says what to do.
 
 mod answer;
 mod connection;
+mod guard;
+mod passwords;
 mod routes;
+mod standing;
+mod tls;
+mod web;
+
+pub use passwords::check_hash;
+pub use standing::Standing;
+pub use tls::{cipher_suite, group, server as tls_server, version};
+pub use web::{Access, Clients, Tls, Users, Version, Web, WebFile};
 
 use crate::wire::published::Published;
 use crate::wire::telemetry::Telemetry;
@@ -31,6 +41,10 @@ pub struct Reload {
 }
 
 /// Serves until `shutdown` completes; then answers what is under way, for a few seconds at most, and returns.
-pub async fn serve(listener: TcpListener, state: State, shutdown: impl Future<Output = ()>) {
-    connection::serve(listener, routes::router(state), shutdown).await;
+pub async fn serve(listener: TcpListener, state: State, standing: Arc<Standing>, shutdown: impl Future<Output = ()>) {
+    let router = routes::router(state, &standing);
+    tokio::select! {
+        () = connection::serve(listener, router, &standing, shutdown) => {}
+        never = Arc::clone(&standing).keep_current() => match never {},
+    }
 }

@@ -1,6 +1,8 @@
 //! What answers where.
 
-use super::answer::{Failure, json, text, with_common_headers};
+use super::answer::{Failure, json, text};
+use super::guard::{self, CustomersWithheld};
+use super::standing::Standing;
 use super::{Reload, State};
 use crate::wire::alerting;
 use crate::wire::exposition::{Exposition, Format};
@@ -8,13 +10,13 @@ use crate::wire::gzip;
 use crate::wire::published::View;
 use crate::wire::readiness;
 use crate::wire::report::{self, EventCounts, table::Style};
-use axum::Router;
-use axum::extract::{Query, State as Shared};
+use axum::extract::{DefaultBodyLimit, Query, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::map_response;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::json;
+use axum::{Extension, Router};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -39,7 +41,7 @@ impl Server {
 }
 
 /// All routes.
-pub fn router(state: State) -> Router {
+pub fn router(state: State, standing: &Arc<Standing>) -> Router {
     Router::new()
         .route("/", get(async || text(StatusCode::OK, "text/html; charset=utf-8", INDEX.to_owned())))
         .route("/metrics", get(metrics))
@@ -51,7 +53,8 @@ pub fn router(state: State) -> Router {
         .route("/api/v1/alerts", get(alerts))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
-        .layer(map_response(with_common_headers))
+        .layer(DefaultBodyLimit::max(guard::BODY_BYTES as usize))
+        .layer(from_fn_with_state(Arc::clone(standing), guard::admit))
         .with_state(Server::new(state))
 }
 
@@ -146,12 +149,25 @@ async fn report(
     Ok(text(StatusCode::OK, form.content_type(), body))
 }
 
-async fn rules(Shared(server): Shared<Arc<Server>>) -> Response {
-    json(StatusCode::OK, &alerting::json::rules(&server.state.published.alerts()))
+async fn rules(Shared(server): Shared<Arc<Server>>, withheld: Option<Extension<CustomersWithheld>>) -> Response {
+    shown(alerting::json::rules(&server.state.published.alerts()), withheld.is_some())
 }
 
-async fn alerts(Shared(server): Shared<Arc<Server>>) -> Response {
-    json(StatusCode::OK, &alerting::json::alerts(&server.state.published.alerts()))
+async fn alerts(Shared(server): Shared<Arc<Server>>, withheld: Option<Extension<CustomersWithheld>>) -> Response {
+    shown(alerting::json::alerts(&server.state.published.alerts()), withheld.is_some())
+}
+
+/// What is said of alerts can name the customers that moved most: where those are withheld, alerts come without annotations.
+fn shown(mut document: Value, withheld: bool) -> Response {
+    if withheld {
+        let groups = document["data"]["groups"].as_array_mut().into_iter().flatten();
+        let of_rules = groups.flat_map(|group| group["rules"].as_array_mut().into_iter().flatten());
+        of_rules
+            .flat_map(|rule| rule["alerts"].as_array_mut().into_iter().flatten())
+            .for_each(|alert| alert["annotations"] = json!({}));
+        document["data"]["alerts"].as_array_mut().into_iter().flatten().for_each(|alert| alert["annotations"] = json!({}));
+    }
+    json(StatusCode::OK, &document)
 }
 
 fn no_view(server: &Server) -> Failure {

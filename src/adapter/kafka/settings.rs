@@ -121,6 +121,10 @@ impl std::fmt::Debug for Settings {
     }
 }
 
+/// Where tokens are fetched from, as soon as a client is made; and an address of which curl knows at once that it leads nowhere.
+const TOKEN_ENDPOINT: &str = "sasl.oauthbearer.token.endpoint.url";
+const NOWHERE: &str = "nowhere://";
+
 /// Properties that librdkafka refuses together with `group.protocol=consumer`: the broker decides them.
 const CLASSIC_ONLY: [&str; 4] =
     ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type"];
@@ -202,10 +206,14 @@ impl Settings {
     }
 
     /// Properties that are right one by one may contradict each other, or what we own; librdkafka says so when a client is made. These
-    /// clients know no brokers, so nothing is connected to.
+    /// clients know no brokers and no identity provider, so nothing is connected to.
     fn combination_fault(&self) -> Option<(String, String)> {
         let alone = |mut config: ClientConfig| {
             ["bootstrap.servers", "metadata.broker.list"].iter().for_each(|key| _ = config.remove(key));
+            if config.get(TOKEN_ENDPOINT).is_some() {
+                config.set(TOKEN_ENDPOINT, NOWHERE);
+            }
+            config.set("log_level", "0").set_log_level(RDKafkaLogLevel::Emerg);
             config
         };
         let budget = FetchBudget { total_bytes: 0, partitions: 1 };
@@ -322,6 +330,28 @@ mod tests {
     fn secrets_do_not_show_in_debug_output() {
         let shown = format!("{:?}", settings(&[("sasl.password", "hunter2")]));
         assert!(shown.contains("sasl.password") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn the_client_can_do_what_the_documentation_says() {
+        let native = ClientConfig::new().create_native_config().expect("an empty configuration");
+        let features = native.get("builtin.features").expect("what was built in");
+        for feature in ["gzip", "snappy", "lz4", "zstd", "ssl", "sasl_plain", "sasl_scram", "sasl_oauthbearer", "oidc"] {
+            assert!(features.split(',').any(|built| built == feature), "{feature} is not in {features}");
+        }
+    }
+
+    #[test]
+    fn what_a_token_takes_is_judged_without_asking_for_one() {
+        let oidc = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER"), ("sasl.oauthbearer.method", "oidc")];
+        assert_eq!(settings(&oidc).property_faults().len(), 1, "who asks, and where, is missing");
+        let who = [("sasl.oauthbearer.client.id", "u"), ("sasl.oauthbearer.client.secret", "canary")];
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let place = format!("http://{}/token", server.local_addr().expect("an address"));
+        let whole = settings(&[oidc.as_slice(), &who, &[(TOKEN_ENDPOINT, place.as_str())]].concat());
+        assert_eq!(whole.property_faults(), []);
+        server.set_nonblocking(true).expect("a socket can be set non-blocking");
+        assert!(server.accept().is_err(), "nobody asked");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! made, no group joined, no schema registered. Standard output is the effective configuration; what was found follows as YAML
 //! comments, so the output is itself a configuration.
 
+mod http;
 mod location;
 mod receivers;
 mod registry;
@@ -60,6 +61,7 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     registry::look(&config, &mut findings);
     location::look(&config.checkpoint, &mut findings);
     receivers::look(&config, &mut findings);
+    http::look(&config.http, &mut findings);
     verdict(&findings)
 }
 

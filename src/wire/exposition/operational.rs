@@ -34,7 +34,7 @@ fn service(telemetry: &Telemetry, readiness: &Readiness, view: Option<&View>) ->
         Family::single(&metrics::HISTORY_COMPLETE_SINCE, unix_time(&telemetry.history_complete_since)),
         known(&metrics::INPUT_STALE, &telemetry.input_stale),
         phase(readiness),
-        known(&metrics::CONFIG_LAST_RELOAD, &telemetry.config_last_reload_successful),
+        Family::single(&metrics::CONFIG_LAST_RELOAD, telemetry.configuration_is_current().map(f64::from)),
     ]
 }
 

@@ -70,6 +70,8 @@ pub struct Telemetry {
     pub invariant_violations: Counter,
     /// 1 if the latest load of the configuration was taken over, 0 if it was refused.
     pub config_last_reload_successful: Gauge,
+    /// 0 while the file of `http.web_config` has faults and the last good one is in force; unknown until it was read again.
+    pub web_config_is_current: Gauge,
     /// Notifications by receiver.
     pub notifications: Notifications,
     /// Lag and stops by partition.
@@ -106,6 +108,7 @@ impl Telemetry {
             rebuilds: Counter::default(),
             invariant_violations: Counter::default(),
             config_last_reload_successful: Gauge::default(),
+            web_config_is_current: Gauge::default(),
             notifications: Notifications::default(),
             partitions: PartitionBoard::default(),
             group: OnceLock::new(),
@@ -119,6 +122,12 @@ impl Telemetry {
             TopicKind::Usage => &self.usage,
             TopicKind::Retries => &self.retries,
         }
+    }
+
+    /// Whether all of the latest configuration is in force, the file of `http.web_config` included; unknown at first.
+    pub fn configuration_is_current(&self) -> Option<bool> {
+        let web = self.web_config_is_current.get() != Some(0);
+        self.config_last_reload_successful.get().map(|main| main == 1 && web)
     }
 
     /// Says that the retries topic exists: from now on [`Telemetry::topics`] has it.

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
-use upswell::adapter::http::{self, Reload, State};
+use upswell::adapter::http::{self, Access, Reload, Standing, State};
 use upswell::domain::calendar::Instant;
 use upswell::engine::report::Report;
 use upswell::wire::published::{Published, View};
@@ -89,7 +89,9 @@ async fn start() -> SocketAddr {
     let (reload, mut reloads) = mpsc::channel::<Reload>(1);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound address");
-    tokio::spawn(http::serve(listener, State { published, telemetry, reload: Some(reload) }, std::future::pending()));
+    let standing = Standing::new(Access::default(), address, Arc::clone(&telemetry)).expect("nothing to read");
+    let state = State { published, telemetry, reload: Some(reload) };
+    tokio::spawn(http::serve(listener, state, Arc::new(standing), std::future::pending()));
     tokio::spawn(async move {
         while let Some(request) = reloads.recv().await {
             drop(request.reply.send(Ok("nothing changed".to_owned())));

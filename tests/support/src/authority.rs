@@ -1,6 +1,6 @@
 //! A certificate authority of the tests' own, with one identity for servers on `localhost` and for clients alike.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -23,11 +23,14 @@ impl Identity {
     /// A new one; no other identity's authority knows it.
     pub fn new() -> Identity {
         let key = || KeyPair::generate().expect("a key");
+        // OpenSSL takes a certificate for its own authority if both have one name.
         let mut params = CertificateParams::new(Vec::new()).expect("no names are valid names");
+        params.distinguished_name.push(DnType::CommonName, "Upswell's tests");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, key()).expect("an authority");
         let own = key();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a valid name");
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a valid name");
+        params.distinguished_name.push(DnType::CommonName, "localhost");
         let certificate = params.signed_by(&own, &issuer).expect("a certificate");
         Identity {
             authority: issuer.pem(),

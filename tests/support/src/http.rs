@@ -12,6 +12,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// What a server says that wants to know who asks.
+    pub(crate) fn refused() -> Answer {
+        let body = "{\"error_code\": 40101, \"message\": \"Unauthorized\"}";
+        Answer { status: 401, content_type: "application/json".to_owned(), body: body.to_owned() }
+    }
+
     /// The body as JSON; panics when it is not.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.body))

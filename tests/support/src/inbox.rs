@@ -40,6 +40,8 @@ pub enum Reply {
     Answer(u16, String, String),
     /// The same once it is let go, or never.
     Held(u16),
+    /// A status, and everything that was sent as the body.
+    Echo(u16),
     /// The connection is closed in the middle of the answer.
     Cut,
 }
@@ -141,12 +143,16 @@ fn converse(stream: impl Read + Write, shared: &Shared) {
     while let Some(request) = read(&mut stream) {
         let reply = {
             let mut desk = shared.desk();
-            desk.requests.push(request);
+            desk.requests.push(request.clone());
             desk.replies.pop_front().unwrap_or_else(|| Reply::status(200))
         };
         let answer = match reply {
             Reply::Answer(status, headers, body) => {
                 format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+            }
+            Reply::Echo(status) => {
+                let said = format!("{request:?}");
+                format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n{said}", said.len())
             }
             Reply::Held(status) => {
                 let held = |desk: &mut Desk| desk.let_go == 0;

@@ -1,5 +1,6 @@
 //! A real Kafka broker, its topics, and what tests write to and read from it.
 
+use crate::authority::Identity;
 use crate::parts::{Place, free_ports};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -49,14 +50,18 @@ impl RealKafka {
         RealKafka::launch("start", RealKafka::free_port(), properties)
     }
 
-    /// With TLS and SASL: user `upswell`, password `plain-secret` (PLAIN) or `scram-secret` (SCRAM-SHA-512).
-    pub fn start_secure() -> RealKafka {
-        RealKafka::launch("secure", RealKafka::free_port(), &[])
+    /// With TLS and SASL: user `upswell`, password `plain-secret` (PLAIN) or `scram-secret` (SCRAM-SHA-512), or a token without a
+    /// signature (OAUTHBEARER). Another address takes certificates of `clients`' authority instead.
+    pub fn start_secure(clients: &Identity) -> RealKafka {
+        let kafka = RealKafka { place: Place::new(), port: RealKafka::free_port(), command: "secure", properties: &[] };
+        std::fs::write(kafka.place.directory().join("clients.pem"), &clients.authority).expect("the authority can be written");
+        kafka.restart();
+        kafka
     }
 
     /// A port at which a broker can be started.
     pub fn free_port() -> u16 {
-        free_ports(2)
+        free_ports(3)
     }
 
     fn launch(command: &'static str, port: u16, properties: &'static [&'static str]) -> RealKafka {
@@ -68,6 +73,11 @@ impl RealKafka {
     /// `kafka.brokers`.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where a secure broker takes client certificates.
+    pub fn bootstrap_for_certificates(&self) -> String {
+        format!("127.0.0.1:{}", self.port + 2)
     }
 
     /// The certificate that clients of a secure broker must trust.

@@ -26,6 +26,7 @@ pub mod registry;
 pub mod samples;
 pub mod series;
 pub mod wait;
+pub mod wicket;
 
 pub use alertmanager::Alertmanager;
 pub use authority::Identity;
@@ -36,3 +37,4 @@ pub use kafka::RealKafka;
 pub use program::Upswell;
 pub use prometheus::Prometheus;
 pub use registry::{Gate, Registry};
+pub use wicket::Wicket;

@@ -20,7 +20,12 @@ impl Prometheus {
     /// Scrapes `http://TARGET/metrics` every second; with `openmetrics` it negotiates that format, which it prefers by itself,
     /// else only the text format.
     pub fn start(target: &str, openmetrics: bool) -> Prometheus {
-        Prometheus::launch(&[&if openmetrics { target.to_owned() } else { text_only(target) }], "")
+        Prometheus::launch(&[&if openmetrics { target.to_owned() } else { text_only(target) }], "", "")
+    }
+
+    /// Scrapes with further keys of the job, such as `scheme: https`.
+    pub fn scraping(target: &str, job: &str) -> Prometheus {
+        Prometheus::launch(&[target], job, "")
     }
 
     /// Scrapes as above, and evaluates the rules of a file every second.
@@ -30,19 +35,19 @@ impl Prometheus {
 
     /// The same with several targets, the instances of one job.
     pub fn start_group(targets: &[&str], rules: &Path) -> Prometheus {
-        Prometheus::launch(targets, &format!("rule_files: ['{}']\n", rules.display()))
+        Prometheus::launch(targets, "", &format!("rule_files: ['{}']\n", rules.display()))
     }
 
     /// The same, and tells an Alertmanager (`host:port`) of what fires, again every second.
     pub fn alerting(target: &str, rules: &Path, alertmanager: &str) -> Prometheus {
         let alerting = format!("alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{alertmanager}'] }}] }}] }}\n");
-        Prometheus::launch(&[target], &format!("rule_files: ['{}']\n{alerting}", rules.display()))
+        Prometheus::launch(&[target], "", &format!("rule_files: ['{}']\n{alerting}", rules.display()))
     }
 
-    fn launch(targets: &[&str], more: &str) -> Prometheus {
+    fn launch(targets: &[&str], job: &str, more: &str) -> Prometheus {
         let (place, port) = (Place::new(), free_ports(1));
         let config = format!(
-            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{}'] }}] }}]\n{more}",
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{}'] }}], {job} }}]\n{more}",
             targets.join("', '")
         );
         std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
@@ -62,6 +67,15 @@ impl Prometheus {
             assert_ne!(target["health"], "down", "the scrape failed: {}", target["lastError"]);
             (target["health"] == "up").then_some(())
         });
+    }
+
+    /// What Prometheus says of a scrape that failed, once one has.
+    pub fn wait_refused(&self) -> String {
+        wait::until("a scrape that fails", || {
+            let targets = self.api("targets")?;
+            let target = &targets["activeTargets"][0];
+            (target["health"] == "down").then(|| target["lastError"].as_str().unwrap_or_default().to_owned())
+        })
     }
 
     /// The value of an instant query with one result; `None` when it has none.

@@ -35,6 +35,14 @@ pub fn check_prometheus(file: &Path) {
     passes(file, &["promtool", "check", "config"]);
 }
 
+/// Checks a file of TLS and passwords.
+///
+/// # Panics
+/// With what promtool says, if it is not valid.
+pub fn check_web_config(file: &Path) {
+    passes(file, &["promtool", "check", "web-config"]);
+}
+
 /// Checks a configuration of Alertmanager.
 ///
 /// # Panics
