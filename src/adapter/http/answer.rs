@@ -1,6 +1,6 @@
 //! Answers: JSON errors with a sentence, and the headers every answer carries.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -54,14 +54,19 @@ pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Res
     (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
 }
 
-/// Figures change all the time and belong to whoever asked: nobody stores, guesses at or frames an answer.
+/// All values of a header as one list.
+pub fn joined(headers: &HeaderMap, name: header::HeaderName) -> String {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
+
+/// Figures change all the time and belong to whoever asked: nobody stores, guesses at or frames an answer, unless it says otherwise.
 pub async fn with_common_headers(mut response: Response) -> Response {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -1,4 +1,4 @@
-//! The HTTP server: metrics, health, readiness, reload, report.
+//! The HTTP server: the live page, metrics, health, readiness, reload, report.
 //!
 //! Handlers read what is published and never wait for the engine; drawing a scrape or report happens off the async threads, a
 //! few at a time. The server bounds what a client can hold: connections, header size, time to send a header, age of a
@@ -6,6 +6,8 @@
 
 mod answer;
 mod connection;
+mod page;
+mod pulse;
 mod routes;
 
 use crate::wire::published::Published;
@@ -32,5 +34,13 @@ pub struct Reload {
 
 /// Serves until `shutdown` completes; then answers what is under way, for a few seconds at most, and returns.
 pub async fn serve(listener: TcpListener, state: State, shutdown: impl Future<Output = ()>) {
-    connection::serve(listener, routes::router(state), shutdown).await;
+    let (pulse, beating) = pulse::Pulse::new(state.clone());
+    // Streams last as long as the pulse, so that they are over before the connections are waited for.
+    let until = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = beating => {}
+        }
+    };
+    connection::serve(listener, routes::router(state, pulse), until).await;
 }
