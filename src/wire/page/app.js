@@ -24,11 +24,11 @@ let busy = false;
 let again = false;
 const done = new Map();
 
-/** Whether something was last done long enough ago, or for another question. */
-function due(what, question) {
-  const [at, asked] = done.get(what) ?? [-Infinity, null];
-  if (asked === question && performance.now() - at < UNHURRIED) return false;
-  done.set(what, [performance.now(), question]);
+/** Whether to ask: at once another question, and after a while the same one if the figures have moved since. */
+function due(what, question, figures) {
+  const last = done.get(what);
+  if (last?.question === question && (last.figures === figures || performance.now() - last.at < UNHURRIED)) return false;
+  done.set(what, { question, figures, at: performance.now() });
   return true;
 }
 
@@ -47,30 +47,34 @@ async function refresh() {
     return;
   }
   busy = true;
-  do {
-    again = false;
-    try {
-      await round();
-    } catch {
-      known.figures = null; // The next document has it asked for once more.
-    }
-    draw();
-  } while (again);
-  busy = false;
+  try {
+    do {
+      again = false;
+      try {
+        await round();
+      } catch {
+        known.figures = null; // The next document has it asked for once more.
+      }
+      draw();
+    } while (again);
+  } finally {
+    busy = false;
+  }
 }
 
 async function round() {
   const { now } = known;
   const window = choose(now?.windows);
   if (!window) {
-    Object.assign(known, { report: null, window: null, figures: now?.figures ?? null, movers: null });
-    if (due('rules', 'no view')) await rules();
+    Object.assign(known, { report: null, window: null, figures: now?.figures ?? null, movers: null, history: null, closed: null });
+    ['movers', 'history'].forEach((what) => done.delete(what));
+    if (due('rules', 'no view', now)) await rules();
     return;
   }
   const figures = now.figures;
   const [report] = await Promise.all([
     known.figures !== figures || known.window !== window ? ask(`api/v1/report?window=${window}`) : null,
-    due('rules', JSON.stringify(now.alerts)) ? rules() : null,
+    due('rules', JSON.stringify(now.alerts), now) ? rules() : null,
   ]);
   if (report) {
     const shown = report.status === 200 ? report.body.windows[0] : null;
@@ -87,15 +91,15 @@ async function rules() {
 
 async function movers(window) {
   const question = `window=${window}&movement=${customers.movement()}&order=amount&limit=10`;
-  if (missing.has('customers') || !due('movers', question)) return;
+  if (missing.has('customers') || !due('movers', question, known.now.figures)) return;
   const { status, body } = await ask(`api/v1/customers?${question}`);
   if (status === 404) missing.add('customers');
   known.movers = status === 200 ? body : { status };
 }
 
-/** Closed periods change with the day, or with a late event. */
+/** Closed periods change with a new day and with late events. */
 async function history(now) {
-  if (!due('history', `${past.every()} ${now.as_of.slice(0, 10)}`)) return;
+  if (!due('history', past.every(), now.figures)) return;
   if (!missing.has('history')) {
     const { status, body } = await ask(`api/v1/history?every=${past.every()}&limit=24`);
     if (status === 404) missing.add('history');
@@ -171,9 +175,9 @@ function windows() {
 function announce() {
   const { report, window } = known;
   if (!report) return;
-  const [at, said] = done.get('announced') ?? [-Infinity, null];
-  if (said === window && performance.now() - at < ANNOUNCE) return;
-  done.set('announced', [performance.now(), window]);
+  const last = done.get('announced');
+  if (last?.window === window && performance.now() - last.at < ANNOUNCE) return;
+  done.set('announced', { window, at: performance.now() });
   const rate = (value) => (value === null ? 'undefined' : percent(value));
   const { expansion_rate, net_revenue_retention, gross_revenue_retention } = report.rates;
   const rates = `expansion rate ${rate(expansion_rate)}, net revenue retention ${rate(net_revenue_retention)}`;
