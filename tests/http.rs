@@ -280,6 +280,68 @@ fn the_report_of_some_windows() {
     assert!(String::from_utf8_lossy(&packed).to_ascii_lowercase().contains("content-encoding: gzip"));
 }
 
+/// A client of the stream.
+struct Listener(TcpStream);
+
+impl Listener {
+    fn connect(server: &Server) -> Listener {
+        let mut stream = TcpStream::connect(server.address).expect("a connection");
+        stream.write_all(b"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+        Listener(stream)
+    }
+
+    /// Everything up to a text.
+    fn hear(&mut self, text: &str) -> String {
+        let mut heard = String::new();
+        let mut buffer = [0; 4096];
+        while !heard.contains(text) {
+            let read = self.0.read(&mut buffer).expect("more");
+            assert!(read > 0, "the stream ended before {text:?}: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        heard
+    }
+}
+
+#[test]
+fn a_stream_says_what_changes_and_ends_with_the_server() {
+    let mut server = Server::start(None);
+    let mut listener = Listener::connect(&server);
+    let head = listener.hear("\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK") && head.to_ascii_lowercase().contains("content-type: text/event-stream"),
+        "{head}"
+    );
+    let first = if head.contains("\"figures\":0") { head } else { listener.hear("\"figures\":0") };
+    assert!(first.contains("event: now\n") && first.contains("data: {") && first.contains("\"as_of\":null"), "{first}");
+    server.published.publish(view());
+    assert!(listener.hear("\"figures\":1").contains("\"mrr\":\"1.500000\""));
+    server.published.set_readiness(Readiness::new(Phase::WaitingForRegistry, "The registry is away."));
+    let waiting = listener.hear("The registry is away.");
+    assert!(waiting.contains("\"figures\":1"), "the figures are the same: {waiting}");
+    assert_eq!(server.get("/api/v1/now").json()["readiness"]["phase"], "waiting_for_registry");
+    server.stop();
+    let mut rest = String::new();
+    listener.0.read_to_string(&mut rest).expect("the end of the connection");
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream has an end of its own, so that the server need not cut it off: {rest:?}");
+}
+
+#[test]
+fn streams_leave_room_for_everybody_else() {
+    let server = Server::start(None);
+    let mut listeners: Vec<Listener> = (0..64).map(|_| Listener::connect(&server)).collect();
+    listeners.iter_mut().for_each(|listener| drop(listener.hear("event: now")));
+    let refused = server.get("/api/v1/stream");
+    assert_eq!(refused.status, 503);
+    assert!(refused.sentence().contains("/api/v1/now"), "{}", refused.body);
+    assert_eq!(server.get("/-/healthy").status, 200);
+    listeners.clear();
+    upswell_testkit::wait::until("a place is free again", || {
+        let mut listener = Listener::connect(&server);
+        listener.hear("HTTP/1.1 ").contains("200 OK").then_some(())
+    });
+}
+
 #[test]
 fn a_reload_answers_with_what_came_of_it() {
     let (requests, mut received) = mpsc::channel::<Reload>(1);

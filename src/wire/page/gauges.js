@@ -11,7 +11,7 @@ const BANDS = {
 
 /** Ends and marks of each scale; the ends move outward when a figure lies beyond them. */
 const SCALES = {
-  expansion_rate: { low: 0, high: 0.4, from: 0, marks: [0.1, 0.2, 0.3], zones: [0.1, 0.2] },
+  expansion_rate: { low: 0, high: 0.4, from: 0, marks: [0.1, 0.2, 0.3], zones: [0.1, 0.2], names: [[0.05, 'lagging'], [0.15, 'moderate'], [0.25, 'strong']] },
   expansion_growth: { low: -0.5, high: 0.5, from: 0, marks: [0] },
   net_revenue_retention: { low: 0.7, high: 1.3, from: 1, marks: [1] },
   gross_revenue_retention: { low: 0.7, high: 1, from: 1, marks: [0.8, 0.9, 1] },
@@ -45,7 +45,7 @@ function meaning(metric, window, currency) {
   const amount = (key) => figure(window.mrr[key], money(window.mrr[key], currency));
   if (metric === 'expansion_growth') {
     if (window.mrr.comparison_expansion === null) return h('span', {}, 'This window has no comparison window.');
-    return h('span', {}, amount('expansion'), ' against ', amount('comparison_expansion'), ' in the window before');
+    return h('span', {}, amount('expansion'), ' against ', amount('comparison_expansion'), ' before');
   }
   if (value === null) return h('span', {}, 'No customer had revenue when the window opened.');
   if (metric !== 'expansion_rate') {
@@ -92,8 +92,9 @@ function gauge(scale, value, thresholds) {
       h('line', { x1: at(of), x2: at(of), y1: 12, y2: 30, class: 'mark' }),
       h('text', { x: at(of), y: 42, 'text-anchor': anchor(of), class: 'scale' }, mark(of)),
     ]),
+    (high <= 0.5 ? (scale.names ?? []) : []).map(([of, name]) => h('text', { x: at(of), y: 42, 'text-anchor': 'middle', class: 'scale' }, name)),
     thresholds.map((of) => [
-      h('line', { x1: at(of.value), x2: at(of.value), y1: 8, y2: 32, class: `limit ${of.state === 'firing' ? 'firing' : ''}` }),
+      h('line', { x1: at(of.value), x2: at(of.value), y1: 11, y2: 32, class: `limit ${of.state === 'firing' ? 'firing' : ''}` }),
       h('text', { x: at(of.value), y: 8, 'text-anchor': anchor(of.value), class: 'scale limit-name' }, `alert ${of.side === 'below' ? '<' : '>'} ${mark(of.value)}`),
     ]),
     value !== null && h('line', { x1: at(value), x2: at(value), y1: 13, y2: 29, class: 'needle' }),
