@@ -6,13 +6,13 @@ import { clean, open, overflow, walk } from './walk.mjs';
 const steps = (page) => page.locator('#bridge-body tr').evaluateAll((rows) => rows.map((row) => row.querySelector('data')?.value.replace('-', '')));
 
 const PICTURES = [
-  { name: 'page', width: 1200, height: 1010 },
-  { name: 'page-dark', width: 1200, height: 1010, dark: true },
+  { name: 'page', width: 1160, height: 970 },
+  { name: 'page-dark', width: 1160, height: 970, dark: true },
   { name: 'page-phone', width: 360, height: 1400 },
 ];
 
 await walk(async (browser) => {
-  const { page, seen } = await open(browser, { parts: { '/api/v1/history': null, '/api/v1/customers': null } });
+  const { page, seen } = await open(browser, { parts: { '/api/v1/history': 404, '/api/v1/customers': 404 } });
   const reports = new Set();
   page.on('response', async (answer) => {
     if (!answer.url().includes('/api/v1/report')) return;

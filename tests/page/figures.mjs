@@ -168,7 +168,7 @@ function parts(report) {
 await walk(async (browser) => {
   const { body: whole } = await api('api/v1/report');
   const { body: now } = await api('api/v1/now');
-  const { page, seen } = await open(browser, { parts: { '/api/v1/history': null, '/api/v1/customers': null } });
+  const { page, seen } = await open(browser, { parts: { '/api/v1/history': 404, '/api/v1/customers': 404 } });
   for (const { window } of whole.windows) {
     const report = await choose(page, window);
     await headline(page, report, now);
@@ -208,4 +208,8 @@ await walk(async (browser) => {
   await second.page.locator('input[name=movement][value=churn]').check();
   await says(second.page, '#movers-note', 'No customer moved this way');
   clean(second.seen);
+
+  const third = await open(browser, { parts: { '/api/v1/history': 404, '/api/v1/customers': 403 } });
+  await says(third.page, '#movers-note', 'Refused with 403.');
+  clean(third.seen);
 });

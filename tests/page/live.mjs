@@ -5,11 +5,11 @@ import { clean, open, outside, overflow, says, violations, walk } from './walk.m
 
 const closing = (page, exact) => page.locator(`#bridge-body tr.closing data[value="${exact}"]`).waitFor();
 const mrr = (page, exact) => page.locator(`#figure-mrr data[value="${exact}"]`).waitFor();
-const absent = { '/api/v1/history': null, '/api/v1/customers': null };
+const absent = { '/api/v1/history': 404, '/api/v1/customers': 404 };
 
 await walk(async (browser) => {
   const { page, seen } = await open(browser, { parts: absent });
-  const polling = await open(browser, { parts: { ...absent, '/api/v1/stream': null } });
+  const polling = await open(browser, { parts: { ...absent, '/api/v1/stream': 404 } });
   await says(page, '#phase', 'Live');
   await closing(page, '0.000000');
   for (const rate of ['expansion_rate', 'expansion_growth', 'net_revenue_retention', 'gross_revenue_retention']) {

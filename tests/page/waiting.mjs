@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { clean, open, outside, overflow, says, violations, walk } from './walk.mjs';
 
 await walk(async (browser) => {
-  const parts = { '/api/v1/history': null, '/api/v1/customers': null };
+  const parts = { '/api/v1/history': 404, '/api/v1/customers': 404 };
   const { page, seen } = await open(browser, { parts });
   const phone = await open(browser, { parts, width: 360, height: 740, dark: true });
   for (const one of [page, phone.page]) {

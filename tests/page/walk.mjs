@@ -26,8 +26,8 @@ export async function outside(what) {
   return value;
 }
 
-/** What a part of the API that is still to come answers. */
-const NOT_THERE = { status: 404, contentType: 'application/json', body: '{"status":"error","errorType":"not_found","error":"There is nothing."}\n' };
+/** A refusal in the shape of the API. */
+const refusal = (status) => ({ status, contentType: 'application/json', body: JSON.stringify({ status: 'error', error: `Refused with ${status}.` }) });
 
 /** Runs a walk in a browser and ends the process. */
 export async function walk(steps) {
@@ -46,7 +46,7 @@ export async function walk(steps) {
 
 /**
  * Opens the page and watches it: errors on the console, requests that leave the origin, bytes on the network. `parts` are answers for
- * paths of the API, as objects, or null for a part that is not there.
+ * paths of the API: objects, functions of the address, or the status of a refusal.
  */
 export async function open(browser, { width = 1280, height = 900, dark = false, parts = {}, hash = '', ...more } = {}) {
   const context = await browser.newContext({
@@ -60,7 +60,7 @@ export async function open(browser, { width = 1280, height = 900, dark = false, 
   page.setDefaultTimeout(LONG);
   const seen = { errors: [], strangers: [], requests: [], bytes: 0, reports: [] };
   page.on('console', (message) => {
-    const isAsked = Object.entries(parts).some(([path, part]) => part === null && message.location().url?.includes(path));
+    const isAsked = Object.entries(parts).some(([path, part]) => typeof part === 'number' && message.location().url?.includes(path));
     if (['error', 'warning'].includes(message.type()) && !isAsked) seen.errors.push(`${message.text()} ${message.location().url}`);
   });
   page.on('pageerror', (error) => seen.errors.push(error.message));
@@ -72,8 +72,9 @@ export async function open(browser, { width = 1280, height = 900, dark = false, 
   await network.send('Network.enable');
   network.on('Network.loadingFinished', ({ encodedDataLength }) => (seen.bytes += encodedDataLength));
   for (const [path, part] of Object.entries(parts)) {
+    const answer = (url) => ({ contentType: 'application/json', body: JSON.stringify(typeof part === 'function' ? part(url) : part) });
     await page.route(new RegExp(`${path}(\\?|$)`), (route) =>
-      route.fulfill(part === null ? NOT_THERE : { contentType: 'application/json', body: JSON.stringify(typeof part === 'function' ? part(new URL(route.request().url())) : part) }),
+      route.fulfill(typeof part === 'number' ? refusal(part) : answer(new URL(route.request().url()))),
     );
   }
   await page.goto(`${base}/${hash}`);

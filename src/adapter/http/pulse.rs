@@ -69,9 +69,8 @@ impl Pulse {
     /// The documents as server-sent events, from the present one on.
     pub fn stream(&self) -> Result<Response, Failure> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            Failure::unavailable(format!(
-                "{STREAMS} pages are connected already, which is the most: ask /api/v1/now every few seconds instead, or close a page."
-            ))
+            let sentence = "There are too many streams: close pages that are not needed, or poll /api/v1/now.";
+            Failure::unavailable(sentence)
         })?;
         let mut said = self.said.clone();
         said.mark_changed();

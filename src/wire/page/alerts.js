@@ -8,7 +8,7 @@ const GLYPHS = { critical: '■', warning: '▲', info: '●' };
 
 /** Draws rules and their alerts; null while they are not known. */
 export function alerts(rules, zone) {
-  const active = (rules ?? []).flatMap((rule) => rule.alerts).sort((one, other) => rank(one) - rank(other));
+  const active = (rules ?? []).flatMap((rule) => rule.alerts.map((alert) => ({ ...alert, rule }))).sort((one, other) => rank(one) - rank(other));
   fill(by('alerts-list'), active.map((alert) => item(alert, zone)));
   fill(by('alerts-note'), rules === null ? 'Not known yet.' : active.length > 0 ? '' : calm(rules));
   fill(by('rules-body'), (rules ?? []).map(row));
@@ -23,7 +23,8 @@ function calm(rules) {
 }
 
 function item(alert, zone) {
-  const { labels, annotations } = alert;
+  const { labels, rule } = alert;
+  const annotations = alert.annotations ?? {};
   const severity = labels.severity ?? 'info';
   const glyph = h('span', { class: `glyph ${severity}`, 'aria-hidden': 'true' }, GLYPHS[severity] ?? '●');
   const state = alert.state === 'firing' ? (alert.clearing ? 'clearing' : 'firing') : alert.state;
@@ -33,11 +34,14 @@ function item(alert, zone) {
     'li',
     { class: `alert ${severity}` },
     h('p', {}, glyph, ' ', h('strong', {}, `${severity}, ${state}`), labels.window && ` · ${windowName(labels.window)}`, where),
-    h('p', {}, annotations.summary ?? labels.alertname),
+    h('p', {}, annotations.summary ?? unfilled(rule) ?? labels.alertname),
     annotations.description && h('p', { class: 'note' }, annotations.description),
     h('p', { class: 'note' }, `${labels.alertname}, since `, h('time', { datetime: alert.activeAt }, moment(alert.activeAt, zone)), book && [' · ', h('a', { href: book, rel: 'noreferrer' }, 'runbook')]),
   );
 }
+
+/** Where alerts come without texts, because those may name customers, the rule's own one says enough if it has nothing to fill in. */
+const unfilled = (rule) => (rule.annotations.summary?.includes('{') ? null : rule.annotations.summary);
 
 function row(rule) {
   const why = rule.suppressed[0]?.detail;

@@ -94,7 +94,7 @@ async function movers(window) {
   if (missing.has('customers') || !due('movers', question, known.now.figures)) return;
   const { status, body } = await ask(`api/v1/customers?${question}`);
   if (status === 404) missing.add('customers');
-  known.movers = status === 200 ? body : { status };
+  known.movers = status === 200 ? body : { status, error: body?.error };
 }
 
 /** Closed periods change with a new day and with late events. */

@@ -30,7 +30,7 @@ export function movers(answer, currency) {
 function sentence(answer) {
   if (!answer) return 'Not known yet.';
   if (answer.customers) return 'No customer moved this way in the window.';
-  if (answer.status === 403) return 'This service does not show customers to you.';
+  if (answer.status === 403) return answer.error ?? 'This service does not show customers to you.';
   if (answer.status === 404) return 'This service does not list customers. Alerts name those who moved most.';
   return 'The list cannot be had at the moment.';
 }
