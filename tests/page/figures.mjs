@@ -148,6 +148,23 @@ async function choose(page, window) {
 
 const customer = (id, amount) => ({ customer_id: id, movement: 'expansion', amount, opening: '100.500000', closing: '1300.250001' });
 
+/** Alerts, every rule, and the thresholds on the scales. */
+async function alerts(page) {
+  await says(page, '#alerts-list li', 'critical, firing');
+  await says(page, '#alerts-list li', 'Growth is low.');
+  assert.equal(await page.locator('#alerts-list li').count(), 1);
+  assert.deepEqual(await page.locator('#rules-body th').evaluateAll((all) => all.map((one) => one.firstChild.data)), ['RateLow', 'GrowthLow', 'Trouble']);
+  assert.deepEqual(await page.locator('#rules-body td').allTextContents(), ['inactive', 'firing', 'inactive']);
+  await choose(page, 'trailing_365d');
+  await says(page, '#note-expansion_rate', 'Alert below 10%: inactive');
+  assert.deepEqual(await page.locator('#gauge-expansion_rate .limit-name').allTextContents(), ['alert < 10%']);
+  assert.equal(await page.locator('#note-expansion_growth .threshold').count(), 0, 'a threshold of another window');
+  await choose(page, 'trailing_90d');
+  await says(page, '#note-expansion_growth', 'Alert below -25%: firing');
+  assert.equal(await page.locator('#gauge-expansion_growth .limit.firing').count(), 1);
+  assert.equal(await page.locator('.limit').count(), 1, 'a threshold of another window');
+}
+
 /** What history and customers answer where they are there. */
 function parts(report) {
   const period = (name, closing) => ({ ...report, segments: undefined, period: name, mrr: { ...report.mrr, closing } });
@@ -176,6 +193,7 @@ await walk(async (browser) => {
     await motions(page, report);
     assert(page.url().endsWith(`#window=${window}`), 'a window has an address');
   }
+  await alerts(page);
   const report = await choose(page, 'trailing_365d');
   for (const dimension of new Set(report.segments.map((one) => one.dimension))) {
     await sorting(page, await segments(page, report, dimension));

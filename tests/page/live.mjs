@@ -36,6 +36,7 @@ await walk(async (browser) => {
     await says(one, '#phase', 'Connection lost');
     await says(one, '#banner', /Connection lost: the figures are of .* UTC/);
     await mrr(one, '130.000000');
+    assert.deepEqual(await violations(one), []);
   }
   await outside('start');
   await outside('a customer of 20.25 a month');

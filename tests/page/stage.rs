@@ -9,6 +9,7 @@ use upswell::demo::event::Body;
 use upswell::demo::exchange;
 use upswell::demo::history::{Scale, days};
 use upswell::domain::accept;
+use upswell::domain::alert::State as AlertState;
 use upswell::domain::calendar::{Day, Zone};
 use upswell::domain::facts::FactKind;
 use upswell::domain::window::Window;
@@ -16,7 +17,7 @@ use upswell::engine::dedup::Memory;
 use upswell::engine::plan::Plan;
 use upswell::engine::report::Report;
 use upswell::engine::shard::Shard;
-use upswell::wire::alerting::{RuleStanding, Standing, Threshold};
+use upswell::wire::alerting::{AlertStanding, RuleStanding, Standing, Threshold};
 use upswell::wire::published::{Published, View};
 use upswell::wire::readiness::{Phase, Readiness};
 use upswell::wire::telemetry::Telemetry;
@@ -124,7 +125,7 @@ fn view(partitions: usize) -> View {
     View { report, live_partitions: partitions, owns_all: partitions == 8, segment_windows: Arc::new([]) }
 }
 
-/// One rule about a figure, one about the service.
+/// Rules about figures, of which one fires, and one about the service.
 fn standing() -> Standing {
     let rule = |name: &str, query: &str, threshold| RuleStanding {
         name: name.to_owned(),
@@ -138,11 +139,23 @@ fn standing() -> Standing {
         alerts: vec![],
     };
     let threshold = Threshold { metric: "expansion_rate", window: "trailing_365d".to_owned(), value: 0.1 };
+    let firing = AlertStanding {
+        labels: [("alertname", "GrowthLow"), ("severity", "critical"), ("window", "trailing_90d")]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into(),
+        annotations: [("summary".to_owned(), "Growth is low.".to_owned())].into(),
+        state: AlertState::Firing { since: upswell::domain::calendar::Instant(0), clear: None },
+        value: Some(-0.3),
+        suppressed: None,
+    };
+    let drop = Threshold { metric: "expansion_growth", window: "trailing_90d".to_owned(), value: -0.25 };
+    let growth = rule("GrowthLow", "expansion_growth{window=\"trailing_90d\"} < -0.25", Some(drop));
     Standing {
         evaluated_at: Some(upswell::domain::calendar::Instant(0)),
         interval: std::time::Duration::from_secs(15),
         rules: vec![
             rule("RateLow", "expansion_rate{window=\"trailing_365d\"} < 0.1", Some(threshold)),
+            RuleStanding { alerts: vec![firing], ..growth },
             rule("Trouble", "Something ails the service.", None),
         ],
     }

@@ -161,10 +161,10 @@ function standing() {
 const phase = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll('_', ' ');
 
 function windows() {
-  const { now, report, window } = known;
+  const { now, report } = known;
   const names = now?.windows ?? [];
   by('windows-wait').hidden = names.length > 0;
-  fill(by('windows'), names.map((name) => h('label', {}, h('input', { type: 'radio', name: 'window', value: name, checked: name === (window ?? choose(names)) }), h('span', {}, windowName(name)))));
+  fill(by('windows'), names.map((name) => h('label', {}, h('input', { type: 'radio', name: 'window', value: name, checked: name === choose(names) }), h('span', {}, windowName(name)))));
   if (!report) return fill(by('edges'), '');
   const edge = (instant) => h('time', { datetime: instant }, moment(instant, now.time_zone));
   fill(by('edges'), 'From ', edge(report.opening_edge), ' to ', report.closing_edge === known.as_of ? 'now' : edge(report.closing_edge));

@@ -3,6 +3,7 @@
 /** Silence after which the connection counts as lost; the service says something every five seconds. */
 const SILENCE = 12_000;
 const POLL = 3_000;
+const TICK = 1_000;
 /** How long asking goes on before a stream is tried again. */
 const RETRY = 30_000;
 
@@ -65,9 +66,14 @@ export function follow(tell, lose) {
     open();
   });
   addEventListener('pagehide', rest);
+  let ticked = performance.now();
   setInterval(() => {
-    if (!document.hidden && performance.now() - heard > SILENCE) lose();
-  }, 1000);
+    const now = performance.now();
+    // Time in which the page itself did not run (a laptop that slept, a busy browser) is nobody's silence.
+    heard += Math.max(0, now - ticked - 2 * TICK);
+    ticked = now;
+    if (!document.hidden && now - heard > SILENCE) lose();
+  }, TICK);
   open();
 }
 

@@ -4,13 +4,20 @@ import { absent, by, fill, figure, h, said } from './dom.js';
 import { compactMoney, count, micros, money, percent, title, windowName } from './format.js';
 
 const PERIODS = ['month', 'quarter', 'year'];
-const chosen = { every: 'month' };
+/** Rows before the reader asks for all. */
+const FEW = 6;
+const chosen = { every: 'month', all: false };
 
 /** Which periods the reader wants. */
 export const every = () => chosen.every;
 
 /** Lets the reader choose the length of a period; `again` asks for it. */
 export function choices(again) {
+  by('history-more').addEventListener('click', (event) => {
+    if (!event.target.closest('button')) return;
+    chosen.all = !chosen.all;
+    again();
+  });
   by('history').addEventListener('change', (event) => {
     if (event.target.name === 'every') chosen.every = event.target.value;
     again();
@@ -23,7 +30,10 @@ export function history(past, closedWindows, currency) {
   by('history').hidden = periods.length === 0;
   fill(by('every'), past ? PERIODS.map(option) : []);
   fill(by('history-chart'), past && periods.length > 1 ? chart(periods, currency) : []);
-  fill(by('history-body'), [...periods].sort(newest(past)).map((period) => row(period, currency)));
+  const rows = [...periods].sort(newest(past)).slice(0, chosen.all ? periods.length : FEW);
+  fill(by('history-body'), rows.map((period) => row(period, currency)));
+  const label = chosen.all ? 'Show fewer' : `Show all ${count(periods.length)}`;
+  fill(by('history-more'), periods.length > FEW && h('button', { type: 'button' }, label));
 }
 
 /** The newest first, as a reader looks for it; windows stay as they are configured. */
@@ -58,13 +68,15 @@ function chart(periods, currency) {
     const height = Number((tops[at] * 1000n) / most) / 1000;
     const middle = `${(at + 0.5) * slot}%`;
     const rate = period.rates.expansion_rate;
-    const isNamed = at === 0 || at === ordered.length - 1 || ordered.length <= 8;
+    const [first, last] = [at === 0, at === ordered.length - 1];
+    const anchor = ordered.length <= 8 ? 'middle' : first ? 'start' : 'end';
+    const foot = anchor === 'middle' ? middle : first ? '0%' : '100%';
     return h(
       'g',
       {},
       h('rect', { x: `${(at + 0.14) * slot}%`, width: `${slot * 0.72}%`, y: 22 + (1 - height) * 110, height: height * 110, class: 'total' }),
-      rate !== null && h('text', { x: middle, y: 16 + (1 - height) * 110, 'text-anchor': 'middle', class: ordered.length > 14 ? 'scale crowded' : 'scale' }, percent(rate)),
-      isNamed && h('text', { x: middle, y: 146, 'text-anchor': 'middle', class: 'scale' }, period.period),
+      rate !== null && h('text', { x: middle, y: 16 + (1 - height) * 110, 'text-anchor': 'middle', class: ordered.length > 6 ? 'scale crowded' : 'scale' }, percent(rate)),
+      (first || last || anchor === 'middle') && h('text', { x: foot, y: 146, 'text-anchor': anchor, class: 'scale' }, period.period),
     );
   });
   const last = ordered[ordered.length - 1];
