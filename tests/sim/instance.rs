@@ -149,6 +149,8 @@ impl Instance {
             custody: Custody::new(INTERVAL),
             clock,
             searches: Default::default(),
+            advancing: None,
+            moved_at_once: 100,
             reap: drop,
         };
         let beginnings = Beginnings {
@@ -363,6 +365,7 @@ impl Instance {
         let live: BTreeSet<i32> = self.live();
         let (answer, answers) = unbounded();
         self.worker.obey(Command::Advance { as_of: self.as_of, wall, answer });
+        while self.worker.go_on() {}
         for partition in self.worker.custody.all() {
             self.told.insert(partition.board.partition, wall.0);
         }
