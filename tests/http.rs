@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use upswell::adapter::http::{self, Access, Reload, Standing, State};
 use upswell::domain::calendar::Instant;
 use upswell::domain::facts::{FactKind, Reason, TopicKind};
-use upswell::engine::report::Report;
+use upswell::engine::report::{Report, WindowReport};
 use upswell::wire::published::{Published, View};
 use upswell::wire::readiness::{Phase, Readiness};
 use upswell::wire::report::{EventCounts, json};
@@ -57,7 +57,9 @@ impl Server {
         let response = agent.run(request.body(()).expect("a valid request")).expect("an answer");
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
         let (status, content_type, allow) = (response.status().as_u16(), header("content-type"), header("allow"));
-        assert_eq!(header("cache-control"), "no-store", "{method} {path}");
+        // Figures are kept by nobody; files of the page are kept, and asked after each time.
+        let is_file = status < 400 && (path == "/" || path.starts_with("/page/"));
+        assert_eq!(header("cache-control"), if is_file { "no-cache" } else { "no-store" }, "{method} {path}");
         let body = response.into_body().read_to_string().expect("a text");
         Answer { status, content_type, allow, body }
     }
@@ -182,7 +184,8 @@ fn errors_are_sentences_that_say_what_to_do() {
         ("DELETE", "/metrics", 405, "Allow"),
         ("GET", "/-/reload", 405, "Allow"),
         ("GET", "/api/v1/report?format=xml", 400, "json, csv or table"),
-        ("GET", "/api/v1/report?window=last_month", 400, "format only"),
+        ("GET", "/api/v1/report?span=last_month", 400, "format and window only"),
+        ("GET", "/page/old.js", 404, "anew"),
         ("POST", "/-/reload", 403, "http.enable_reload"),
         ("PUT", "/-/reload", 403, "SIGHUP"),
     ] {
@@ -197,21 +200,147 @@ fn errors_are_sentences_that_say_what_to_do() {
 #[test]
 fn head_has_the_status_and_no_body() {
     let server = Server::start(None);
-    for (path, status) in [("/", 200), ("/metrics", 200), ("/-/healthy", 200), ("/-/ready", 503), ("/api/v1/report", 503)] {
+    for (path, status) in [
+        ("/", 200),
+        ("/page/app.js", 200),
+        ("/api/v1/now", 200),
+        ("/metrics", 200),
+        ("/-/healthy", 200),
+        ("/-/ready", 503),
+        ("/api/v1/report", 503),
+    ] {
         let answer = server.ask("HEAD", path, &[]);
         assert_eq!((answer.status, answer.body.as_str()), (status, ""), "{path}");
     }
 }
 
 #[test]
-fn the_front_page_links_to_everything_there_is() {
+fn the_page_links_to_everything_there_is() {
     let server = Server::start(None);
-    let page = server.get("/").body;
-    let links: Vec<_> = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert!(links.len() >= 5, "{links:?}");
-    for link in links {
+    let page = server.get("/");
+    assert_eq!((page.status, page.content_type.as_str()), (200, "text/html; charset=utf-8"));
+    let links = |before: &str| page.body.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>();
+    let links: Vec<_> = [links("href=\""), links("src=\"")].concat();
+    let (inside, outside): (Vec<&str>, Vec<&str>) = links.into_iter().partition(|link| link.starts_with('#'));
+    assert!(inside.len() >= 7 && outside.len() >= 20, "{inside:?} {outside:?}");
+    for link in outside {
         assert_ne!(server.get(&format!("/{link}")).status, 404, "{link}");
     }
+    for link in inside {
+        assert!(page.body.contains(&format!("id=\"{}\"", &link[1..])), "{link}");
+    }
+}
+
+#[test]
+fn a_browser_keeps_the_files_of_the_page_until_they_change() {
+    let server = Server::start(None);
+    let agent = ureq::Agent::new_with_defaults();
+    for path in ["/", "/page/style.css", "/page/app.js", "/page/icon.svg"] {
+        let url = format!("http://{}{path}", server.address);
+        let first = agent.get(&url).call().expect("an answer");
+        let header = |name: &str| first.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+        let tag = header("etag");
+        assert!(tag.len() == 34 && tag.starts_with('"'), "{path}: {tag}");
+        let policy = header("content-security-policy");
+        assert!(policy.starts_with("default-src 'self'; ") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!((header("x-content-type-options").as_str(), header("vary").as_str()), ("nosniff", "Accept-Encoding"));
+        let again = agent.get(&url).header("If-None-Match", &tag).call().expect("an answer");
+        assert_eq!((again.status().as_u16(), again.headers().get("etag").and_then(|tag| tag.to_str().ok())), (304, Some(&*tag)));
+        let other = agent.get(&url).header("If-None-Match", "\"other\"").call().expect("an answer");
+        assert_eq!(other.status().as_u16(), 200, "{path}");
+        let packed = raw(&server, &format!("GET {path} HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n"));
+        assert!(String::from_utf8_lossy(&packed).to_ascii_lowercase().contains("content-encoding: gzip"), "{path}");
+    }
+}
+
+#[test]
+fn the_report_of_some_windows() {
+    let server = Server::start(None);
+    let window = |name: &str| WindowReport {
+        window: name.to_owned(),
+        opening_edge: Instant(0),
+        closing_edge: Instant(1_789_027_200_000),
+        comparison_opening: None,
+        total: Default::default(),
+        dimensions: vec![],
+    };
+    let mut view = view();
+    view.report.windows = ["last_month", "last_quarter", "trailing_90d"].map(window).to_vec();
+    server.published.publish(view);
+    let names = |query: &str| {
+        let report = server.get(&format!("/api/v1/report{query}")).json();
+        let names = report["windows"].as_array().expect("windows").iter().map(|window| window["window"].to_string());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(""), "\"last_month\" \"last_quarter\" \"trailing_90d\"");
+    assert_eq!(names("?window=last_quarter"), "\"last_quarter\"");
+    assert_eq!(names("?window=trailing_90d&window=last_month"), "\"last_month\" \"trailing_90d\"");
+    let unknown = server.get("/api/v1/report?window=trailing_9d&format=csv");
+    assert!(unknown.status == 400 && unknown.sentence().contains("last_month, last_quarter, trailing_90d"), "{}", unknown.body);
+    let packed = raw(&server, "GET /api/v1/report HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n");
+    assert!(String::from_utf8_lossy(&packed).to_ascii_lowercase().contains("content-encoding: gzip"));
+}
+
+/// A client of the stream.
+struct Listener(TcpStream);
+
+impl Listener {
+    fn connect(server: &Server) -> Listener {
+        let mut stream = TcpStream::connect(server.address).expect("a connection");
+        stream.write_all(b"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+        Listener(stream)
+    }
+
+    /// Everything up to a text.
+    fn hear(&mut self, text: &str) -> String {
+        let mut heard = String::new();
+        let mut buffer = [0; 4096];
+        while !heard.contains(text) {
+            let read = self.0.read(&mut buffer).expect("more");
+            assert!(read > 0, "the stream ended before {text:?}: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        heard
+    }
+}
+
+#[test]
+fn a_stream_says_what_changes_and_ends_with_the_server() {
+    let mut server = Server::start(None);
+    let mut listener = Listener::connect(&server);
+    let head = listener.hear("\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK") && head.to_ascii_lowercase().contains("content-type: text/event-stream"),
+        "{head}"
+    );
+    let first = if head.contains("\"figures\":0") { head } else { listener.hear("\"figures\":0") };
+    assert!(first.contains("event: now\n") && first.contains("data: {") && first.contains("\"as_of\":null"), "{first}");
+    server.published.publish(view());
+    assert!(listener.hear("\"figures\":1").contains("\"mrr\":\"1.500000\""));
+    server.published.set_readiness(Readiness::new(Phase::WaitingForRegistry, "The registry is away."));
+    let waiting = listener.hear("The registry is away.");
+    assert!(waiting.contains("\"figures\":1"), "the figures are the same: {waiting}");
+    assert_eq!(server.get("/api/v1/now").json()["readiness"]["phase"], "waiting_for_registry");
+    server.stop();
+    let mut rest = String::new();
+    listener.0.read_to_string(&mut rest).expect("the end of the connection");
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream has an end of its own, so that the server need not cut it off: {rest:?}");
+}
+
+#[test]
+fn streams_leave_room_for_everybody_else() {
+    let server = Server::start(None);
+    let mut listeners: Vec<Listener> = (0..64).map(|_| Listener::connect(&server)).collect();
+    listeners.iter_mut().for_each(|listener| drop(listener.hear("event: now")));
+    let refused = server.get("/api/v1/stream");
+    assert_eq!(refused.status, 503);
+    assert!(refused.sentence().contains("too many streams"), "{}", refused.body);
+    assert_eq!(server.get("/-/healthy").status, 200);
+    listeners.clear();
+    upswell_testkit::wait::until("a place is free again", || {
+        let mut listener = Listener::connect(&server);
+        listener.hear("HTTP/1.1 ").contains("200 OK").then_some(())
+    });
 }
 
 #[test]

@@ -74,7 +74,9 @@ pub fn execute(args: &Args) -> Result<(), Failure> {
     let running = Service::start(settings, clock);
     let running = running.map_err(anyhow::Error::from).context("start the service (its address is --listen)")?;
     let address = running.local_addr();
-    print(&format!("Open http://{address}/metrics and http://{address}/api/v1/report; Ctrl-C ends the demo.\n"))?;
+    print(&format!(
+        "Open http://{address}/ for the live page, or http://{address}/metrics for Prometheus; Ctrl-C ends the demo.\n"
+    ))?;
     let handle = running.handle();
     let ended = await_end(running, signals.tell)?;
     let outcome = play(&mut playback, &handle, clock, &signals.told);

@@ -9,6 +9,8 @@ pub mod exposition;
 pub mod framing;
 pub mod gzip;
 pub mod notification;
+pub mod now;
+pub mod page;
 pub mod plain;
 pub mod published;
 pub mod readiness;

@@ -1,6 +1,6 @@
 //! Answers: JSON errors with a sentence, and bodies of every type.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -65,4 +65,9 @@ pub fn json(status: StatusCode, document: &serde_json::Value) -> Response {
 /// A body of some type.
 pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// All values of a header as one list.
+pub fn joined(headers: &HeaderMap, name: header::HeaderName) -> String {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
 }

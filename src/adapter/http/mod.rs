@@ -1,4 +1,4 @@
-//! The HTTP server: metrics, health, readiness, reload, report.
+//! The HTTP server: the live page, metrics, health, readiness, reload, report.
 //!
 //! Handlers read what is published and never wait for the engine; drawing a scrape or report happens off the async threads, a
 //! few at a time. The server bounds what a client can hold: connections, header size, time to send a header, age of a
@@ -7,7 +7,9 @@
 mod answer;
 mod connection;
 mod guard;
+mod page;
 mod passwords;
+mod pulse;
 mod routes;
 mod standing;
 mod tls;
@@ -42,9 +44,17 @@ pub struct Reload {
 
 /// Serves until `shutdown` completes; then answers what is under way, for a few seconds at most, and returns.
 pub async fn serve(listener: TcpListener, state: State, standing: Arc<Standing>, shutdown: impl Future<Output = ()>) {
-    let router = routes::router(state, &standing);
+    let (pulse, beating) = pulse::Pulse::new(state.clone());
+    // Streams last as long as the pulse, so that they are over before the connections are waited for.
+    let until = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = beating => {}
+        }
+    };
+    let router = routes::router(state, &standing, pulse);
     tokio::select! {
-        () = connection::serve(listener, router, &standing, shutdown) => {}
+        () = connection::serve(listener, router, &standing, until) => {}
         never = Arc::clone(&standing).keep_current() => match never {},
     }
 }

@@ -1,22 +1,25 @@
 //! What answers where.
 
-use super::answer::{Failure, json, text};
+use super::answer::{Failure, joined, json, text};
 use super::guard::{self, CustomersWithheld};
+use super::page::Page;
+use super::pulse::Pulse;
 use super::standing::Standing;
 use super::{Reload, State};
+use crate::engine::report::Report;
 use crate::wire::alerting;
 use crate::wire::exposition::{Exposition, Format};
 use crate::wire::gzip;
-use crate::wire::published::View;
 use crate::wire::readiness;
 use crate::wire::report::{self, EventCounts, table::Style};
-use axum::extract::{DefaultBodyLimit, Query, State as Shared};
+use axum::extract::{DefaultBodyLimit, Path, Query, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -24,38 +27,40 @@ use tokio::sync::{Semaphore, oneshot};
 /// memory of one of them. The others wait some milliseconds.
 const DRAWN_AT_ONCE: usize = 1;
 
-/// The front page: links only.
-const INDEX: &str = include_str!("index.html");
-
 struct Server {
     state: State,
+    page: Page,
+    pulse: Pulse,
     exposition: Exposition,
     drawing: Semaphore,
 }
 
 impl Server {
-    fn new(state: State) -> Arc<Server> {
+    fn new(state: State, pulse: Pulse) -> Arc<Server> {
         let exposition = Exposition::new(Arc::clone(&state.published), Arc::clone(&state.telemetry));
-        Arc::new(Server { state, exposition, drawing: Semaphore::new(DRAWN_AT_ONCE) })
+        Arc::new(Server { state, page: Page::new(), pulse, exposition, drawing: Semaphore::new(DRAWN_AT_ONCE) })
     }
 }
 
 /// All routes.
-pub fn router(state: State, standing: &Arc<Standing>) -> Router {
+pub fn router(state: State, standing: &Arc<Standing>, pulse: Pulse) -> Router {
     Router::new()
-        .route("/", get(async || text(StatusCode::OK, "text/html; charset=utf-8", INDEX.to_owned())))
+        .route("/", get(async |Shared(server): Shared<Arc<Server>>, headers: HeaderMap| server.page.answer("", &headers)))
+        .route("/page/{file}", get(file))
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(async || text(StatusCode::OK, "text/plain; charset=utf-8", "Upswell is healthy.\n".to_owned())))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         .route("/api/v1/report", get(report))
+        .route("/api/v1/now", get(now))
+        .route("/api/v1/stream", get(stream))
         .route("/api/v1/rules", get(rules))
         .route("/api/v1/alerts", get(alerts))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(guard::BODY_BYTES as usize))
         .layer(from_fn_with_state(Arc::clone(standing), guard::admit))
-        .with_state(Server::new(state))
+        .with_state(Server::new(state, pulse))
 }
 
 async fn nothing_here(uri: Uri) -> Failure {
@@ -68,24 +73,40 @@ async fn other_method(method: Method, uri: Uri) -> Failure {
 
 async fn metrics(Shared(server): Shared<Arc<Server>>, headers: HeaderMap) -> Result<Response, Failure> {
     let format = Format::accepted(&joined(&headers, header::ACCEPT));
-    let packed = gzip::accepted(&joined(&headers, header::ACCEPT_ENCODING));
-    let pack = move |text: String| if packed { gzip::compress(text.as_bytes()) } else { text.into_bytes() };
+    let pack = packing(&headers);
     let drawn = draw(&server, move |server| server.exposition.render(format).map(pack)).await?;
     let body = drawn.map_err(|error| {
         tracing::error!(%error, "encode metrics");
         Failure::internal(format!("The metrics cannot be encoded ({error}): please report this as a defect."))
     })?;
-    let mut response =
-        ([(header::VARY, "Accept, Accept-Encoding"), (header::CONTENT_TYPE, format.content_type())], body).into_response();
-    if packed {
-        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    Ok(response)
+    Ok(packed(&headers, "Accept, Accept-Encoding", format.content_type(), body))
 }
 
-/// All values of a header as one list.
-fn joined(headers: &HeaderMap, name: header::HeaderName) -> String {
-    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+/// How a body is packed for whoever sent these headers.
+fn packing(headers: &HeaderMap) -> impl Fn(String) -> Vec<u8> + Send + 'static {
+    let taken = gzip::accepted(&joined(headers, header::ACCEPT_ENCODING));
+    move |text| if taken { gzip::compress(text.as_bytes()) } else { text.into_bytes() }
+}
+
+/// The answer with such a body.
+fn packed(headers: &HeaderMap, vary: &'static str, content_type: &'static str, body: Vec<u8>) -> Response {
+    let mut response = ([(header::VARY, vary), (header::CONTENT_TYPE, content_type)], body).into_response();
+    if gzip::accepted(&joined(headers, header::ACCEPT_ENCODING)) {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+async fn file(Shared(server): Shared<Arc<Server>>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
+    server.page.answer(&name, &headers)
+}
+
+async fn now(Shared(server): Shared<Arc<Server>>) -> Response {
+    text(StatusCode::OK, "application/json", format!("{}\n", server.pulse.now()))
+}
+
+async fn stream(Shared(server): Shared<Arc<Server>>) -> Result<Response, Failure> {
+    server.pulse.stream()
 }
 
 async fn ready(Shared(server): Shared<Arc<Server>>) -> Response {
@@ -102,25 +123,52 @@ enum Form {
     Table,
 }
 
-impl Form {
-    fn asked_for(query: Query<Vec<(String, String)>>) -> Result<Form, Failure> {
-        let mut form = Form::Json;
-        for (name, value) in query.0 {
-            form = match (name.as_str(), value.as_str()) {
-                ("format", "json") => Form::Json,
-                ("format", "csv") => Form::Csv,
-                ("format", "table") => Form::Table,
+/// What is asked of the report.
+struct Wanted {
+    form: Form,
+    /// Only these windows; all if empty.
+    windows: Vec<String>,
+}
+
+impl Wanted {
+    fn read(query: Vec<(String, String)>) -> Result<Wanted, Failure> {
+        let mut wanted = Wanted { form: Form::Json, windows: vec![] };
+        for (name, value) in query {
+            match (name.as_str(), value.as_str()) {
+                ("format", "json") => wanted.form = Form::Json,
+                ("format", "csv") => wanted.form = Form::Csv,
+                ("format", "table") => wanted.form = Form::Table,
                 ("format", other) => {
                     return Err(Failure::bad_request(format!("There is no format {other:?}: use json, csv or table.")));
                 }
+                ("window", _) => wanted.windows.push(value),
                 (other, _) => {
-                    return Err(Failure::bad_request(format!("There is no parameter {other:?}: the report takes format only.")));
+                    let sentence = format!("There is no parameter {other:?}: the report takes format and window only.");
+                    return Err(Failure::bad_request(sentence));
                 }
-            };
+            }
         }
-        Ok(form)
+        Ok(wanted)
     }
 
+    /// The report with the wanted windows only, in configured order.
+    fn choose<'a>(&self, report: &'a Report) -> Result<Cow<'a, Report>, Failure> {
+        if self.windows.is_empty() {
+            return Ok(Cow::Borrowed(report));
+        }
+        let names: Vec<&str> = report.windows.iter().map(|window| window.window.as_str()).collect();
+        if let Some(other) = self.windows.iter().find(|wanted| !names.contains(&wanted.as_str())) {
+            let sentence = format!("There is no window {other:?}: this service has {}.", names.join(", "));
+            return Err(Failure::bad_request(sentence));
+        }
+        let windows = report.windows.iter().filter(|window| self.windows.contains(&window.window)).cloned().collect();
+        let Report { as_of, mrr, usage_today, .. } = *report;
+        let (currency, time_zone) = (report.currency.clone(), report.time_zone.clone());
+        Ok(Cow::Owned(Report { as_of, currency, time_zone, mrr, usage_today, windows }))
+    }
+}
+
+impl Form {
     fn content_type(self) -> &'static str {
         match self {
             Form::Json => "application/json",
@@ -129,11 +177,11 @@ impl Form {
         }
     }
 
-    fn draw(self, view: &View, events: &EventCounts) -> String {
+    fn draw(self, report: &Report, events: &EventCounts) -> String {
         match self {
-            Form::Json => report::json::render(&view.report, events),
-            Form::Csv => report::csv::render(&view.report, events),
-            Form::Table => report::table::render(&view.report, events, &Style::new(false, None, None)),
+            Form::Json => report::json::render(report, events),
+            Form::Csv => report::csv::render(report, events),
+            Form::Table => report::table::render(report, events, &Style::new(false, None, None)),
         }
     }
 }
@@ -141,12 +189,19 @@ impl Form {
 async fn report(
     Shared(server): Shared<Arc<Server>>,
     query: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let query = query.map_err(|error| Failure::bad_request(format!("The query cannot be read ({error}): use ?format=json.")))?;
-    let form = Form::asked_for(query)?;
+    let wanted = Wanted::read(query.0)?;
+    let form = wanted.form;
     let view = server.state.published.view().ok_or_else(|| no_view(&server))?;
-    let body = draw(&server, move |server| form.draw(&view, &EventCounts::since_start(&server.state.telemetry))).await?;
-    Ok(text(StatusCode::OK, form.content_type(), body))
+    let pack = packing(&headers);
+    let body = draw(&server, move |server| {
+        let report = wanted.choose(&view.report)?;
+        Ok(pack(form.draw(&report, &EventCounts::since_start(&server.state.telemetry))))
+    })
+    .await??;
+    Ok(packed(&headers, "Accept-Encoding", form.content_type(), body))
 }
 
 async fn rules(Shared(server): Shared<Arc<Server>>, withheld: Option<Extension<CustomersWithheld>>) -> Response {
@@ -215,7 +270,8 @@ mod tests {
     #[test]
     fn drawing_takes_one_core_and_never_an_async_thread() {
         let telemetry = Arc::new(Telemetry::new("s", "u", "r"));
-        let server = Server::new(State { published: Arc::new(Published::new()), telemetry, reload: None });
+        let state = State { published: Arc::new(Published::new()), telemetry, reload: None };
+        let server = Server::new(state.clone(), Pulse::new(state).0);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (let_on, gate) = std::sync::mpsc::channel();
         let (drawing, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(gate)));

@@ -42,6 +42,7 @@ fn rule(rule: &RuleStanding, evaluated_at: Option<&str>) -> Value {
         "annotations": rule.annotations,
         "alerts": rule.alerts.iter().filter_map(alert).collect::<Vec<Value>>(),
         "suppressed": suppressed,
+        "threshold": rule.threshold.as_ref().map(|of| json!({ "metric": of.metric, "window": of.window, "value": of.value })),
         "health": if evaluated_at.is_some() { "ok" } else { "unknown" },
         "lastError": error,
         "evaluationTime": 0,

@@ -16,7 +16,7 @@ use upswell::engine::report::Report;
 use upswell::wire::published::{Published, View};
 use upswell::wire::telemetry::Telemetry;
 
-const WORDS: [&str; 34] = [
+const WORDS: [&str; 38] = [
     "GET ",
     "HEAD ",
     "POST ",
@@ -27,6 +27,10 @@ const WORDS: [&str; 34] = [
     "/-/healthy",
     "/-/reload",
     "/api/v1/report",
+    "/api/v1/now",
+    "/api/v1/stream",
+    "/page/app.js",
+    "?window=",
     "?format=",
     "json",
     "csv",
