@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
-use upswell::adapter::http::{self, Access, Standing, State};
+use upswell::adapter::http::{self, Access, State};
 use upswell::demo::event::Body;
 use upswell::demo::exchange;
 use upswell::demo::history::{Scale, days};
@@ -59,13 +59,13 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket can be set non-blocking");
         let address = listener.local_addr().expect("a bound address");
-        let standing = Standing::new(Access::default(), address, telemetry.clone()).expect("nothing to read");
+        let held = http::Standing::new(Access::default(), address, telemetry.clone()).expect("nothing to read");
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a non-blocking socket");
-                http::serve(listener, state, Arc::new(standing), async { stopped.await.unwrap_or(()) }).await;
+                http::serve(listener, state, Arc::new(held), async { stopped.await.unwrap_or(()) }).await;
             });
         });
         Stage { address, published, telemetry, stop: Some(stop), thread: Some(thread) }
