@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench bench-growth mutants real-parts setup clean
+.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench bench-growth bench-e2e bench-latency bench-peers mutants real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -40,9 +40,19 @@ advisories: ## known vulnerabilities of the dependencies (fetches the RustSec da
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
 	cargo deny check advisories
 
-bench: ## benchmarks
-	@tests/tools/setup build
+bench: setup ## benchmarks, those of bench-e2e at their smallest
 	cargo bench $(ARGS)
+
+bench-e2e: setup ## end to end on a real broker, against a consumer that drops what it reads (ARGS="--events 500000 --rounds 1")
+	cargo bench --bench e2e -- throughput $(ARGS)
+
+bench-latency: setup ## from an event produced to the figure that shows it, at 10,000 events a second
+	cargo bench --bench e2e -- latency $(ARGS)
+
+bench-peers: setup ## the same records through Kafka Streams and Flink; needs Java 17 and Maven
+	@mvn --version >/dev/null 2>&1 || { echo "install Java 17 and Maven: apt-get install openjdk-17-jdk-headless maven"; exit 1; }
+	for peer in kafka-streams flink; do mvn -q -B -f benches/peers/$$peer/pom.xml package || exit 1; done
+	cargo bench --bench e2e -- peers $(ARGS)
 
 bench-growth: ## how the engine's costs grow up to ten million accounts: a table, and docs/growth.svg (ACCOUNTS=100000,300000 for less)
 	@tests/tools/setup build

@@ -20,6 +20,7 @@ pub struct Upswell {
     child: Child,
     address: String,
     program: String,
+    level: &'static str,
     arguments: Vec<String>,
 }
 
@@ -28,12 +29,12 @@ fn own_checkpoints(directory: &Path) -> String {
 }
 
 /// `upswell run` with the configuration that lies in a directory.
-fn spawn(program: &str, directory: &Path, arguments: &[String], address: &str) -> Child {
+fn spawn(program: &str, level: &str, directory: &Path, arguments: &[String], address: &str) -> Child {
     let file = directory.join("upswell.yaml");
     let config = std::fs::read_to_string(&file).expect("the configuration was written");
     let log = std::fs::File::create(directory.join("log")).expect("the log can be created");
     let child = Command::new(program)
-        .args(["--log-level", "debug", "run", "--config"])
+        .args(["--log-level", level, "run", "--config"])
         .arg(&file)
         .args(arguments)
         .env("UPSWELL_HTTP_LISTEN", address)
@@ -56,25 +57,39 @@ impl Upswell {
 
     /// The same with further arguments of `upswell run`, such as `--rebuild`.
     pub fn run_with(program: &str, config: &str, arguments: &[&str]) -> Upswell {
+        Upswell::start(program, config, arguments, "debug")
+    }
+
+    /// Starts it with the log it has in production, for measurements.
+    pub fn run_quietly(program: &str, config: &str) -> Upswell {
+        Upswell::start(program, config, &[], "info")
+    }
+
+    fn start(program: &str, config: &str, arguments: &[&str], level: &'static str) -> Upswell {
         let place = Place::new();
         let directory = place.directory();
         let address = format!("127.0.0.1:{}", free_ports(1));
         let file = directory.join("upswell.yaml");
         std::fs::write(&file, config).expect("the configuration can be written");
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let child = spawn(program, directory, &arguments, &address);
-        Upswell { place, child, address, program: program.to_owned(), arguments }
+        let child = spawn(program, level, directory, &arguments, &address);
+        Upswell { place, child, address, program: program.to_owned(), level, arguments }
     }
 
     /// Starts it again after its end: the same configuration, address and checkpoints, and a log of its own.
     pub fn restart(&mut self) {
         assert!(self.ended().is_some(), "it has to end first");
-        self.child = spawn(&self.program, self.place.directory(), &self.arguments, &self.address);
+        self.child = spawn(&self.program, self.level, self.place.directory(), &self.arguments, &self.address);
     }
 
     /// `HOST:PORT` of its HTTP server.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it wrote so far.
