@@ -194,7 +194,7 @@ impl<F: Feed> Worker<F> {
         let mut answer = Answer { parts: Vec::new(), accounts: 0, dedup_entries: 0, tracked_bytes: 0 };
         for partition in self.custody.all() {
             partition.advance(as_of, wall);
-            partition.audit(&self.around.telemetry);
+            partition.audit(as_of, &self.around.telemetry);
             let shard = &partition.ledger.shard;
             answer.parts.extend(shard.totals().map(|totals| (partition.board.clone(), totals)));
             answer.accounts += shard.accounts();
