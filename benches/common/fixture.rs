@@ -135,6 +135,8 @@ impl Used {
 pub fn history(accounts: usize, usage_days: usize) -> Shard {
     assert!(usage_days <= USAGE_DAYS, "usage lies within {USAGE_DAYS} days");
     let mut shard = Shard::new(plan(), Memory::Window { millis: DAY }, (1, 2));
+    // Without a clock all usage would count as still ahead.
+    shard.observe_clock(Instant(AS_OF));
     for customer in 0..accounts {
         let began = AS_OF - (200 + customer as i64 % 200) * DAY;
         Change::new(customer, began, 1 + customer as i64 % 40, customer as u64).apply(&mut shard);

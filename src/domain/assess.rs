@@ -120,8 +120,7 @@ impl Seen<'_, '_> {
         let span = self.lens.frame.spans[span];
         let (opening_edge, closing_edge) = (usize::from(span.opening), usize::from(span.closing));
         let (opening, closing) = (self.sides.epoch(opening_edge), self.sides.epoch(closing_edge));
-        let (before, after) =
-            (opening.committed + self.rates[opening_edge], closing.committed + self.rates[closing_edge]);
+        let (before, after) = (opening.committed + self.rates[opening_edge], closing.committed + self.rates[closing_edge]);
         let is_first = || self.first_revenue.is_none_or(|first| first >= self.lens.frame.edges[opening_edge].at);
         let class = match (before, after) {
             (0, 0) => return None,

@@ -70,9 +70,7 @@ impl Lens<'_> {
     ) -> SmallVec<[SegmentValue; 4]> {
         let value = |dimension: &Dimension| match *dimension {
             Dimension::Cohort => cohort,
-            Dimension::Plan { usage } => {
-                SegmentValue(epoch.top_plan(&self.frame.valuation, self.symbols).unwrap_or(usage).0)
-            }
+            Dimension::Plan { usage } => SegmentValue(epoch.top_plan(&self.frame.valuation, self.symbols).unwrap_or(usage).0),
             Dimension::Attribute { key, unknown } => {
                 SegmentValue(attribute(subscriptions, key, at, self.frame.as_of).unwrap_or(unknown).0)
             }

@@ -79,12 +79,12 @@ impl<'a> Sides<'a> {
         let mut passing: SmallVec<[Passing; 1]> =
             subscriptions.iter().map(|subscription| Passing::new(subscription.states())).collect();
         let cohort = lens.cohort(first_revenue);
-        let mut sides =
-            Sides { subscriptions, epochs: SmallVec::new(), epoch_of: SmallVec::from_elem(0, frame.edges.len()) };
+        let mut sides = Sides { subscriptions, epochs: SmallVec::new(), epoch_of: SmallVec::from_elem(0, frame.edges.len()) };
         for number in frame.by_time().filter(|number| edges.contains(*number)) {
             let at = frame.edges[number].at;
-            let passed = passing.iter_mut().fold(false, |passed, subscription| subscription.pass(at) || passed);
-            if passed || sides.epochs.is_empty() {
+            let mut passed = sides.epochs.is_empty();
+            passing.iter_mut().for_each(|subscription| passed |= subscription.pass(at));
+            if passed {
                 let states = passing.iter().map(|subscription| subscription.state).collect();
                 sides.epochs.push(Epoch::new(lens, subscriptions, states, at, cohort));
             }

@@ -100,7 +100,10 @@ mod tests {
         let texts = ["", "c", "c\0", "cus_000000000000000001", "cus_0000000000000000012", "Ä", uuid, &uuid.to_uppercase(), &long];
         for one in texts {
             let key = Sought::of(one).to_key();
-            assert_eq!((key.with_text(str::to_owned), key.bytes()), (one.to_owned(), if key_is_long(&key) { one.len() } else { 0 }));
+            assert_eq!(
+                (key.with_text(str::to_owned), key.bytes()),
+                (one.to_owned(), if key_is_long(&key) { one.len() } else { 0 })
+            );
             for other in texts {
                 assert_eq!((Sought::of(other).is(&key), Sought::of(other).to_key() == key), (one == other, one == other));
             }

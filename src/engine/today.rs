@@ -57,7 +57,13 @@ impl Today {
     /// Without a view, and with what lay ahead when an image was taken, from `passed` on; what has passed since counts when a
     /// view begins.
     pub fn restored(ahead: &[Ahead], passed: Instant) -> Today {
-        Today { view: None, beginning: None, as_of: Instant(i64::MIN), ahead: ahead.iter().cloned().map(Reverse).collect(), passed }
+        Today {
+            view: None,
+            beginning: None,
+            as_of: Instant(i64::MIN),
+            ahead: ahead.iter().cloned().map(Reverse).collect(),
+            passed,
+        }
     }
 
     /// What lies ahead, in order.

@@ -9,7 +9,7 @@ use super::ledger::Surroundings;
 use super::partition::Partition;
 use super::placement::Misplaced;
 use super::searches::Searches;
-use super::worker::{Answer, Command, Orders, Worker};
+use super::worker::{Answer, Command, MOVED_AT_ONCE, Orders, Worker};
 use super::{Control, Failure};
 use crate::adapter::clock::Clock;
 use crate::adapter::kafka::consumer::Source;
@@ -53,7 +53,19 @@ impl Crew {
             let (bell, rung) = bounded(1);
             let (orders, misplaced, custody) = (orders.clone(), misplaced.clone(), Custody::new(interval));
             let searches = Searches::default();
-            let worker = Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock, searches, reap };
+            let worker = Worker {
+                commands: told,
+                bell: rung,
+                orders,
+                misplaced,
+                around,
+                custody,
+                clock,
+                searches,
+                advancing: None,
+                moved_at_once: MOVED_AT_ONCE,
+                reap,
+            };
             super::spawn(&format!("worker-{number}"), control.clone(), move || worker.run())?;
             Ok(Hand { commands, bell })
         };

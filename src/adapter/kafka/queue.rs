@@ -1,4 +1,4 @@
-//! The queue of one assigned partition, read record by record with the client's own calls. One of two modules with unsafe code.
+//! The queue of one assigned partition, read record by record with the client's own calls. One of the two modules here with unsafe code.
 //!
 //! The safe client makes every record an event of its own, counted by whoever holds it; that costs more than decoding and applying it.
 //! Reading in batches would be cheaper still, but takes the client's position past whatever stands in the batch: past an error too,

@@ -45,6 +45,13 @@ pub struct SubscriptionRef<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct States<'a>(Unread<'a>);
 
+impl<'a> States<'a> {
+    fn unread(self) -> &'a [u8] {
+        let Unread(bytes) = self.0;
+        bytes
+    }
+}
+
 impl<'a> Iterator for States<'a> {
     type Item = State<'a>;
 
@@ -132,7 +139,7 @@ impl Subscriptions {
         let mut id = Vec::with_capacity(fact.subscription_id.len() + 5);
         put_id(&mut id, fact.subscription_id);
         let (range, known) = self.find(Unread(&id).id());
-        let states = known.map_or(&[][..], |subscription| subscription.states.0.0);
+        let states = known.map_or(&[][..], |subscription| subscription.states.unread());
         let before = find_state(states, fact)?;
         let mut packed = Vec::with_capacity(256);
         state::pack(fact, symbols, &mut packed);
@@ -179,17 +186,17 @@ impl Subscriptions {
 /// The bytes that a fact's state replaces among the states of its subscription: none of a state that comes between two others.
 /// `None` if the fact is superseded.
 fn find_state(states: &[u8], fact: &SubscriptionFact) -> Option<std::ops::Range<usize>> {
-    let mut unread = States(Unread(states));
+    let mut left = States(Unread(states));
     loop {
-        let start = states.len() - unread.0.0.len();
-        let Some(state) = unread.next() else { return Some(start..start) };
+        let start = states.len() - left.unread().len();
+        let Some(state) = left.next() else { return Some(start..start) };
         match state.effective_at.cmp(&fact.effective_at) {
             Ordering::Less => {}
             Ordering::Greater => return Some(start..start),
             Ordering::Equal => {
                 let details = state.details();
                 let known = (details.version, &*details.event_id.text()) >= (fact.version, fact.event_id);
-                return (!known).then_some(start..states.len() - unread.0.0.len());
+                return (!known).then_some(start..states.len() - left.unread().len());
             }
         }
     }

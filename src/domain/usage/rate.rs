@@ -23,9 +23,7 @@ impl UsageDays {
             Some(Form::Narrow(bins)) if latest.is_none_or(|latest| latest.currency == bins.currency) => {
                 narrow_rate(bins, latest, (start, edge), earliest, valuation)
             }
-            None => latest.map_or(0, |bin| {
-                valuation.convert(monthly(bin.amount, days_of_use(edge, bin.day)), bin.currency)
-            }),
+            None => latest.map_or(0, |bin| valuation.convert(monthly(bin.amount, days_of_use(edge, bin.day)), bin.currency)),
             Some(_) => self.wide_rate((start, edge), earliest, valuation),
         }
     }
@@ -42,13 +40,7 @@ impl UsageDays {
 
 /// Of bins of one currency, and the latest day if it is among those summed.
 #[inline]
-fn narrow_rate(
-    bins: Narrow,
-    latest: Option<Bin>,
-    (start, edge): (Day, Day),
-    earliest: Day,
-    valuation: &Valuation,
-) -> Micros {
+fn narrow_rate(bins: Narrow, latest: Option<Bin>, (start, edge): (Day, Day), earliest: Day, valuation: &Valuation) -> Micros {
     let (from, to) = (bins.before(start), bins.before(edge));
     let first = if from < to { Some(bins.day(from)) } else { latest.map(|bin| bin.day) };
     let Some(first) = first else { return 0 };

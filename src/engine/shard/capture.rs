@@ -98,12 +98,7 @@ impl Changes {
 
 impl Capture {
     /// Takes an account into the image if it belongs there and is not in it yet.
-    fn collect(
-        &mut self,
-        epoch: u32,
-        account: &mut Account,
-        append: impl FnOnce(&mut Vec<u8>, EncodeAccount, &Account),
-    ) -> bool {
+    fn collect(&mut self, epoch: u32, account: &mut Account, append: impl FnOnce(&mut Vec<u8>, EncodeAccount, &Account)) -> bool {
         let mark = account.mark();
         let collects = match self.scope {
             // One without a mark is new since the freeze.

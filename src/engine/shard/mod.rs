@@ -13,8 +13,8 @@ pub use audit::AuditStep;
 pub(super) use capture::RESTORED;
 
 use super::accounts::{Accounts, PARTS, Place};
-use super::key::Key;
 use super::dedup::{Dedup, Memory};
+use super::key::Key;
 use super::plan::Plan;
 use super::report::ShardTotals;
 use super::today::{Today, Used};

@@ -75,10 +75,8 @@ impl Shard {
 
     /// Moves the view's instant on; an instant that is not later changes nothing.
     pub fn advance(&mut self, as_of: Instant) {
-        if self.is_live() {
-            self.begin_move(as_of);
-            while self.move_on(usize::MAX) {}
-        }
+        self.begin_move(as_of);
+        while self.move_on(usize::MAX) {}
     }
 
     /// Begins to go live: [`Shard::move_on`] does the work. The instant is not before [`Shard::earliest_view`].
@@ -119,22 +117,27 @@ impl Shard {
     /// Goes on with a move, looking at about so many accounts. Whether there is more to do.
     pub fn move_on(&mut self, most: usize) -> bool {
         let Some(mut view) = self.view.take_if(|view| view.moving.is_some()) else { return false };
-        if let Some(mut moving) = view.moving.take() {
-            if !moving.pass.is_over(&self.accounts) {
-                let mut pass = moving.pass;
-                let accounts = self.accounts.clone();
-                pass.next_mut(&accounts, most, |key, account| self.carry_over(&mut view, &moving, key, account));
-                moving.pass = pass;
-            }
-            if moving.pass.is_over(&self.accounts) {
-                self.today.finish();
-            } else {
-                view.moving = Some(moving);
-            }
-        }
+        let accounts = self.accounts.clone();
+        view.moving = view.moving.take().and_then(|moving| self.carry_on(&mut view, moving, &accounts, most));
         let more = view.moving.is_some();
         self.view = Some(view);
         more
+    }
+
+    /// Carries about so many accounts over; the move, unless it is over.
+    fn carry_on(&mut self, view: &mut View, mut moving: Moving, accounts: &Accounts, most: usize) -> Option<Moving> {
+        let (mut left, mut pass) = (most.max(1), moving.pass);
+        while left > 0 && !pass.is_over(accounts) {
+            // A part without accounts takes time as well.
+            left = left
+                .saturating_sub(1 + pass.next_mut(accounts, left, |key, account| self.carry_over(view, &moving, key, account)));
+        }
+        moving.pass = pass;
+        if !pass.is_over(accounts) {
+            return Some(moving);
+        }
+        self.today.finish();
+        None
     }
 
     /// Whether a view is on its way to an instant.
@@ -162,9 +165,15 @@ impl Shard {
         &self.plan
     }
 
-    /// Whether totals are kept.
-    pub fn is_live(&self) -> bool {
+    /// Whether totals are kept, or about to be.
+    pub fn has_view(&self) -> bool {
         self.view.is_some()
+    }
+
+    /// Whether totals of all accounts are kept, though perhaps on their way from one civil day to another.
+    pub fn is_live(&self) -> bool {
+        let goes_live = |view: &View| view.moving.as_ref().is_some_and(|moving| moving.from.is_none());
+        self.view.as_ref().is_some_and(|view| !goes_live(view))
     }
 
     /// No view before this instant may be drawn: usage days only it needs may be gone, and which usage of a day lay after it is
@@ -246,12 +255,7 @@ impl Shard {
 }
 
 /// Notes when states of an account take effect that lie ahead.
-fn note_states_ahead(
-    ahead: &mut BinaryHeap<Reverse<(Instant, Box<str>)>>,
-    as_of: Instant,
-    customer_id: &str,
-    account: &Account,
-) {
+fn note_states_ahead(ahead: &mut BinaryHeap<Reverse<(Instant, Box<str>)>>, as_of: Instant, customer_id: &str, account: &Account) {
     let states = account.subscriptions().iter().flat_map(SubscriptionRef::states);
     let later = states.map(|state| state.effective_at).filter(|at| *at >= as_of);
     ahead.extend(later.map(|at| Reverse((at, customer_id.into()))));
