@@ -151,6 +151,8 @@ impl Instance {
             clock,
             searches: Default::default(),
             reap: drop,
+            advancing: None,
+            moved_at_once: 3,
         };
         let beginnings = Beginnings {
             archive: archive.clone(),
