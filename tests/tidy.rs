@@ -33,13 +33,8 @@ const IMPURE_STD: [&str; 7] = ["fs", "net", "env", "io", "process", "thread", "o
 const FLOATS_ALLOWED: [&str; 3] = ["domain/rates.rs", "domain/money.rs", "domain/alert/fraction.rs"];
 /// What of librdkafka its safe wrapper lacks and what it makes too dear, and what handles memory by hand for the sake of millions of
 /// accounts.
-const UNSAFE_ALLOWED: [&str; 5] = [
-    "adapter/kafka/describe.rs",
-    "adapter/kafka/queue.rs",
-    "domain/packed/block.rs",
-    "domain/packed/hint.rs",
-    "engine/part.rs",
-];
+const UNSAFE_ALLOWED: [&str; 5] =
+    ["adapter/kafka/describe.rs", "adapter/kafka/queue.rs", "domain/packed/block.rs", "domain/packed/hint.rs", "engine/part.rs"];
 /// Where tests may sleep between two looks at a condition.
 const SLEEP_ALLOWED: &str = "tests/support/src/wait.rs";
 const MAX_LINES: usize = 500;
