@@ -4,7 +4,7 @@
 //! 78 configuration.
 
 use crate::command::{
-    Failure, alerts, audit, check, dead_letters, demo, generate, inspect, no_color, replay, rules, run, say, schema,
+    Failure, alerts, audit, check, dead_letters, demo, generate, healthcheck, inspect, no_color, replay, rules, run, say, schema,
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -60,6 +60,9 @@ enum Command {
     /// Print the alerting rules of a configuration, for Prometheus
     #[command(after_help = rules::NOTES)]
     Rules(rules::Args),
+    /// Ask a running service whether it answers, and tell by the exit code
+    #[command(after_help = healthcheck::NOTES)]
+    Healthcheck(healthcheck::Args),
     /// Print the Avro schemas that events are read with
     Schema(schema::Args),
 }
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::execute(args),
         Command::Audit(args) => audit::execute(args),
         Command::Rules(args) => rules::execute(args),
+        Command::Healthcheck(args) => healthcheck::execute(args),
         Command::Schema(args) => schema::execute(args),
     };
     match result {

@@ -158,14 +158,14 @@ fn await_end(running: Running, tell: Sender<()>) -> anyhow::Result<Receiver<Resu
     Ok(ended)
 }
 
-/// Where the player hears that it is over.
-struct Signals {
+/// Where a player hears that it is over.
+pub(super) struct Signals {
     tell: Sender<()>,
-    told: Receiver<()>,
+    pub(super) told: Receiver<()>,
 }
 
 /// Listens to SIGTERM and SIGINT from now on; a second one ends the process at once.
-fn listen_to_signals() -> anyhow::Result<Signals> {
+pub(super) fn listen_to_signals() -> anyhow::Result<Signals> {
     let (tell, told) = channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start listening to signals")?;
     let (terminate, interrupt) = {

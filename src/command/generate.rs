@@ -1,10 +1,12 @@
 //! `upswell generate`: synthetic billing history, to container files or to Kafka. The same bytes for the same arguments.
 
-use super::{Failure, print, say};
+use super::{Failure, demo, print, say};
+use crate::adapter::clock::Clock;
 use crate::demo::cluster::{Cluster, register_schemas};
 use crate::demo::feed::{Feed, Topics};
 use crate::demo::files::HistoryFiles;
-use crate::demo::history::{Scale, days};
+use crate::demo::history::{History, Scale, days};
+use crate::demo::playback::Playback;
 use crate::demo::summary::Summary;
 use crate::domain::calendar::Day;
 use anyhow::Context;
@@ -16,7 +18,11 @@ pub const EXAMPLES: &str = "\
 Examples:
   upswell generate --out history
   upswell replay --config history/upswell.yaml --subscriptions history/subscriptions.avro --usage history/usage.avro --as-of 2026-07-01
-  upswell generate --brokers localhost:9092 --registry http://localhost:8081 --customers 5000 --until $(date +%F)";
+  upswell generate --brokers localhost:9092 --registry http://localhost:8081 --customers 5000 --until $(date +%F)
+  upswell generate --brokers localhost:9092 --live";
+
+/// How often a live history looks whether an event's time has come.
+const BEAT: Duration = Duration::from_millis(200);
 
 /// Arguments of `upswell generate`.
 #[derive(Debug, clap::Args)]
@@ -52,6 +58,9 @@ pub struct Args {
     /// Topic of usage events
     #[arg(long, value_name = "TOPIC", default_value = "billing.usage", conflicts_with = "out")]
     usage_topic: String,
+    /// Go on after --until: send what has happened since, then each event when its time has come, until a signal ends it
+    #[arg(long, conflicts_with = "out")]
+    live: bool,
     /// Property of librdkafka for the connection, such as security.protocol=SASL_SSL; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = property, conflicts_with = "out")]
     property: Vec<(String, String)>,
@@ -111,6 +120,9 @@ fn to_kafka(scale: Scale, brokers: &str, args: &Args) -> Result<(), Failure> {
     let ids = register_schemas(&args.registry, &topics).context("make the registry ready")?;
     let partitions = prepare(brokers, &topics, args).context("make the topics ready")?;
     let feed = Feed::new(brokers, &args.property, topics.clone(), ids, false).context("write the history to Kafka")?;
+    if args.live {
+        return Ok(live(scale, feed, partitions).context("write the history to Kafka")?);
+    }
     let (mut summary, mut progress) = (Summary::default(), Progress::new(scale));
     for event in days(scale).inspect(|_| progress.day_is_over()).flatten() {
         feed.send(&event).context("write the history to Kafka")?;
@@ -122,6 +134,31 @@ fn to_kafka(scale: Scale, brokers: &str, args: &Args) -> Result<(), Failure> {
     say(&summary.to_string());
     say(&format!("{} records acknowledged in {partitions} partitions of each topic", feed.acknowledged()));
     print(&format!("{}\n{}\n", topics.subscriptions, topics.usage))
+}
+
+/// Sends the history, what has happened since its end, and then each event as its time comes, until a signal ends it. It begins on empty
+/// topics only: usage sent a second time, beyond the window of deduplication, would count twice.
+fn live(scale: Scale, feed: Feed, partitions: usize) -> anyhow::Result<()> {
+    if let Some(topic) = feed.first_used(partitions).context("look whether the topics are empty")? {
+        anyhow::bail!("topic {topic} holds records already, and a live history begins on empty topics; delete it and try again");
+    }
+    let signals = demo::listen_to_signals()?;
+    let (clock, mut playback) = (Clock::wall(), Playback::new(History::new(scale), feed));
+    let mut caught_up = false;
+    while signals.told.try_recv().is_err() {
+        let all = playback.advance(clock.now())?;
+        if all && !caught_up {
+            caught_up = true;
+            say(&format!(
+                "The history is sent up to now; from here on about {} events a day, when their time has come.",
+                playback.events_per_day()
+            ));
+        }
+        playback.follow(&[], BEAT)?;
+    }
+    playback.finish()?;
+    say(&format!("{} records acknowledged in {partitions} partitions of each topic", playback.acknowledged()));
+    Ok(())
 }
 
 /// Creates the topics where they are missing; how many partitions each has.

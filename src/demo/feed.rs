@@ -15,10 +15,14 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes counted for each record besides its key and value.
 const OVERHEAD: usize = 24;
+/// How long the brokers may take to say where a partition ends.
+const LOOK: Duration = Duration::from_secs(30);
+/// Between two such questions.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a history does not get into Kafka.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +117,33 @@ impl Feed {
     /// The topic of a kind of events.
     pub fn topic(&self, kind: FactKind) -> &str {
         self.topics.of(kind)
+    }
+
+    /// A topic that has held records before, of so many partitions.
+    ///
+    /// # Errors
+    /// The brokers do not say.
+    pub fn first_used(&self, partitions: usize) -> Result<Option<&str>, KafkaError> {
+        for topic in [&self.topics.subscriptions, &self.topics.usage] {
+            for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+                if self.end_of(topic, partition)? > 0 {
+                    return Ok(Some(topic));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where a partition ends. The leader of one that was just created may not know of it yet, so it is asked until it does.
+    fn end_of(&self, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+        let deadline = Instant::now() + LOOK;
+        loop {
+            match self.producer.client().fetch_watermarks(topic, partition, LOOK) {
+                Ok((_, end)) => return Ok(end),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => self.producer.poll(PAUSE),
+            };
+        }
     }
 
     /// Records acknowledged.

@@ -1,4 +1,4 @@
-//! Plays a history into the embedded broker as time goes by, never further ahead of its reader than the broker keeps.
+//! Plays a history into a broker as time goes by; into the embedded one never further ahead of its reader than it keeps.
 
 use super::broker::MAX_AHEAD;
 use super::event::Event;
@@ -83,6 +83,11 @@ impl Playback {
                 return Ok(false);
             }
         }
+    }
+
+    /// Waits until everything sent is acknowledged.
+    pub fn finish(&self) -> Result<(), PlaybackError> {
+        Ok(self.feed.settle()?)
     }
 
     /// Takes acknowledgements, waiting for so long at most, and notes how far the reader has come.

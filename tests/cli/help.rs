@@ -3,7 +3,7 @@
 use super::{directory, run};
 use std::path::Path;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "alerts",
     "alerts list",
     "alerts test",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 15] = [
     "dead-letters replay",
     "demo",
     "generate",
+    "healthcheck",
     "inspect",
     "replay",
     "rules",
@@ -69,6 +70,7 @@ fn misuse_is_exit_code_2_and_says_so_on_stderr() {
         &["dead-letters", "replay", "--config", "c", "--origin", "billing.usage/3/42"],
         &["alerts", "list", "--url", "localhost:9817"],
         &["alerts", "test", "--config", "c"],
+        &["healthcheck", "--url", "localhost:9817"],
         &["schema", "invoices"],
         &["schema", "--log-level", "loud"],
     ] {

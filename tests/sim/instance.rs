@@ -150,9 +150,9 @@ impl Instance {
             custody: Custody::new(INTERVAL),
             clock,
             searches: Default::default(),
-            reap: drop,
             advancing: None,
-            moved_at_once: 3,
+            moved_at_once: 100,
+            reap: drop,
         };
         let beginnings = Beginnings {
             archive: archive.clone(),

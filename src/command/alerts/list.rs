@@ -2,7 +2,7 @@
 
 use crate::adapter::peer;
 use crate::command::columns::lay_out;
-use crate::command::{Failure, print, say};
+use crate::command::{Failure, print, say, service_url};
 use crate::wire::plain;
 use anyhow::anyhow;
 use clap::ValueEnum;
@@ -20,7 +20,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Address of the running service
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9817", value_parser = address)]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9817", value_parser = service_url)]
     url: String,
     /// A table for people, or the JSON of the service
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -31,11 +31,6 @@ pub struct Args {
 enum Format {
     Table,
     Json,
-}
-
-fn address(text: &str) -> Result<String, String> {
-    let valid = text.starts_with("http://") || text.starts_with("https://");
-    if valid { Ok(text.trim_end_matches('/').to_owned()) } else { Err("write a URL such as http://127.0.0.1:9817".to_owned()) }
 }
 
 /// Prometheus' form.
@@ -133,11 +128,5 @@ firing   B      critical  2026-09-10T08:00:00Z  0.09   segment=y
 pending  A      critical  2026-09-10T08:00:00Z  0.09   segment=x\\u{1b}[2J
 ";
         assert_eq!(table(alerts), expected);
-    }
-
-    #[test]
-    fn addresses_have_a_scheme() {
-        assert_eq!(address("http://h:1/").as_deref(), Ok("http://h:1"));
-        assert!(address("h:1").is_err());
     }
 }

@@ -16,6 +16,7 @@ pub mod figures;
 pub mod http;
 pub mod inbox;
 pub mod kafka;
+pub mod manifests;
 pub mod memory;
 pub mod parts;
 pub mod program;
@@ -23,6 +24,7 @@ pub mod prometheus;
 pub mod promtool;
 pub mod registry;
 pub mod samples;
+pub mod series;
 pub mod wait;
 
 pub use alertmanager::Alertmanager;

@@ -20,24 +20,30 @@ impl Prometheus {
     /// Scrapes `http://TARGET/metrics` every second; with `openmetrics` it negotiates that format, which it prefers by itself,
     /// else only the text format.
     pub fn start(target: &str, openmetrics: bool) -> Prometheus {
-        Prometheus::launch(&if openmetrics { target.to_owned() } else { text_only(target) }, "")
+        Prometheus::launch(&[&if openmetrics { target.to_owned() } else { text_only(target) }], "")
     }
 
     /// Scrapes as above, and evaluates the rules of a file every second.
     pub fn start_with_rules(target: &str, rules: &Path) -> Prometheus {
-        Prometheus::launch(target, &format!("rule_files: ['{}']\n", rules.display()))
+        Prometheus::start_group(&[target], rules)
+    }
+
+    /// The same with several targets, the instances of one job.
+    pub fn start_group(targets: &[&str], rules: &Path) -> Prometheus {
+        Prometheus::launch(targets, &format!("rule_files: ['{}']\n", rules.display()))
     }
 
     /// The same, and tells an Alertmanager (`host:port`) of what fires, again every second.
     pub fn alerting(target: &str, rules: &Path, alertmanager: &str) -> Prometheus {
         let alerting = format!("alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{alertmanager}'] }}] }}] }}\n");
-        Prometheus::launch(target, &format!("rule_files: ['{}']\n{alerting}", rules.display()))
+        Prometheus::launch(&[target], &format!("rule_files: ['{}']\n{alerting}", rules.display()))
     }
 
-    fn launch(target: &str, more: &str) -> Prometheus {
+    fn launch(targets: &[&str], more: &str) -> Prometheus {
         let (place, port) = (Place::new(), free_ports(1));
         let config = format!(
-            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{target}'] }}] }}]\n{more}"
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{}'] }}] }}]\n{more}",
+            targets.join("', '")
         );
         std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
         place.real("prometheus", &[&port.to_string(), "--rules.alert.resend-delay=1s"]);
@@ -65,16 +71,46 @@ impl Prometheus {
 
     /// The same with the labels of the result, as an object.
     pub fn series(&self, expression: &str) -> Option<(f64, Value)> {
-        let encoded: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let data = self.api(&format!("query?query={encoded}"))?;
+        let data = self.api(&format!("query?query={}", encoded(expression)))?;
         let result = data["result"].get(0)?;
         Some((result["value"][1].as_str()?.parse().ok()?, result["metric"].clone()))
+    }
+
+    /// Every result of an instant query, its labels first.
+    ///
+    /// # Panics
+    /// With what Prometheus says, if it does not understand the expression.
+    pub fn results(&self, expression: &str) -> Vec<(Value, f64)> {
+        let value = |result: &Value| result["value"][1].as_str().and_then(|text| text.parse().ok());
+        let labelled = |result: &Value| Some((result["metric"].clone(), value(result)?));
+        let data = self.ask(&format!("query?query={}", encoded(expression)));
+        data["result"].as_array().into_iter().flatten().filter_map(labelled).collect()
+    }
+
+    /// The values of a label among the series that match a selector, as a variable of Grafana asks for them.
+    ///
+    /// # Panics
+    /// With what Prometheus says, if it does not understand the selector.
+    pub fn label_values(&self, label: &str, selector: &str) -> Vec<String> {
+        let data = self.ask(&format!("label/{label}/values?match[]={}", encoded(selector)));
+        data.as_array().into_iter().flatten().filter_map(|value| Some(value.as_str()?.to_owned())).collect()
+    }
+
+    fn ask(&self, path: &str) -> Value {
+        let answer = http::get(&format!("http://127.0.0.1:{}/api/v1/{path}", self.port)).expect("Prometheus answers");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["data"].clone()
     }
 
     /// Type, unit and help of a family as Prometheus understood them.
     pub fn metadata(&self, family: &str) -> Value {
         self.api(&format!("metadata?metric={family}")).map(|data| data[family][0].clone()).unwrap_or_default()
     }
+}
+
+/// Text as a value in a URL.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// An address that passes scrapes on, asking for the text format only (older Prometheus versions cannot be told to).

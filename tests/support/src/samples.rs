@@ -18,6 +18,11 @@ impl Samples {
         Samples { samples: lines.map(|line| sample(line).unwrap_or_else(|| panic!("not a sample: {line}"))).collect() }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.samples.len()
+    }
+
     /// The value of the one sample with this name and exactly these labels.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let wanted: Labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
