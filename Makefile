@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench bench-growth mutants real-parts setup clean
+.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench bench-growth bench-e2e bench-latency bench-peers flame mutants real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -47,9 +47,22 @@ sbom: ## what the binary is made of, as a CycloneDX document (target/upswell.cdx
 	@mkdir -p target
 	mv upswell_bin.cdx.json target/upswell.cdx.json
 
-bench: ## benchmarks
-	@tests/tools/setup build
+bench: setup ## benchmarks, those of bench-e2e at their smallest
 	cargo bench $(ARGS)
+
+bench-e2e: setup ## end to end on a real broker, against a consumer that drops what it reads (ARGS="--events 500000 --rounds 1")
+	cargo bench --bench e2e -- throughput $(ARGS)
+
+bench-latency: setup ## from an event produced to the figure that shows it, at 10,000 events a second
+	cargo bench --bench e2e -- latency $(ARGS)
+
+flame: setup ## where the service spends its time while it catches up, into docs/flame.svg; needs perf and inferno
+	benches/e2e/flame $(ARGS)
+
+bench-peers: setup ## the same records through Kafka Streams and Flink; needs Java 17 and Maven
+	@mvn --version >/dev/null 2>&1 || { echo "install Java 17 and Maven: apt-get install openjdk-17-jdk-headless maven"; exit 1; }
+	for peer in kafka-streams flink; do mvn -q -B -f benches/peers/$$peer/pom.xml package || exit 1; done
+	cargo bench --bench e2e -- peers $(ARGS)
 
 bench-growth: ## how the engine's costs grow up to ten million accounts: a table, and docs/growth.svg (ACCOUNTS=100000,300000 for less)
 	@tests/tools/setup build

@@ -3,8 +3,9 @@
 //! In the service it is the queue of the consumer group; a log in memory feeds the same intake in simulations.
 
 use crate::adapter::kafka::consumer::{Offer, Source};
-use rdkafka::Message;
-use rdkafka::message::{BorrowedHeaders, BorrowedMessage, OwnedMessage};
+use crate::adapter::kafka::queue::Message;
+use rdkafka::Message as _;
+use rdkafka::message::{BorrowedHeaders, OwnedMessage};
 
 /// Where records come from.
 pub trait Feed {
@@ -36,29 +37,42 @@ pub struct Record<'r> {
     pub timestamp: Option<i64>,
     pub key: Option<&'r [u8]>,
     pub value: Option<&'r [u8]>,
-    pub headers: Option<&'r BorrowedHeaders>,
+    pub headers: Headers<'r>,
 }
 
-impl<'r> Record<'r> {
-    fn of<M: Message>(message: &'r M, headers: Option<&'r BorrowedHeaders>) -> Record<'r> {
-        let (key, value) = (message.key(), message.payload());
-        Record { offset: message.offset(), timestamp: message.timestamp().to_millis(), key, value, headers }
+/// The headers of a record: hardly anybody asks for them, and the client parses them only then.
+#[derive(Clone, Copy)]
+pub enum Headers<'r> {
+    Unread(&'r Message<'r>),
+    Read(Option<&'r BorrowedHeaders>),
+}
+
+impl<'r> Headers<'r> {
+    /// `None` for a record that has none.
+    pub fn read(self) -> Option<&'r BorrowedHeaders> {
+        match self {
+            Headers::Unread(message) => message.headers(),
+            Headers::Read(headers) => headers,
+        }
     }
 }
 
-impl Fetched for BorrowedMessage<'_> {
+impl Fetched for Message<'_> {
     fn record(&self) -> Record<'_> {
-        Record::of(self, self.headers())
+        let (key, value) = (self.key(), self.value());
+        Record { offset: self.offset(), timestamp: self.timestamp(), key, value, headers: Headers::Unread(self) }
     }
 
     fn detach(self) -> OwnedMessage {
-        BorrowedMessage::detach(&self)
+        Message::detach(&self)
     }
 }
 
 impl Fetched for OwnedMessage {
     fn record(&self) -> Record<'_> {
-        Record::of(self, self.headers().map(|headers| headers.as_borrowed()))
+        let (key, value) = (self.key(), self.payload());
+        let headers = Headers::Read(self.headers().map(|headers| headers.as_borrowed()));
+        Record { offset: self.offset(), timestamp: self.timestamp().to_millis(), key, value, headers }
     }
 
     fn detach(self) -> OwnedMessage {
@@ -67,9 +81,9 @@ impl Fetched for OwnedMessage {
 }
 
 impl Feed for Source {
-    type Fetched<'f> = BorrowedMessage<'f>;
+    type Fetched<'f> = Message<'f>;
 
-    fn poll(&mut self) -> Offer<BorrowedMessage<'_>> {
+    fn poll(&mut self) -> Offer<Message<'_>> {
         Source::poll(self)
     }
 

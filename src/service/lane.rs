@@ -42,6 +42,12 @@ impl<F: Feed> Lane<F> {
 
     /// Takes the held record, then up to a batch. Answers how many were taken, and what keeps it from going on.
     pub fn take_in(&mut self, board: &Board, ledger: &mut Ledger, around: &mut Surroundings) -> (usize, Option<Halt>) {
+        let outcome = self.take_batch(board, ledger, around);
+        around.count(self.topic);
+        outcome
+    }
+
+    fn take_batch(&mut self, board: &Board, ledger: &mut Ledger, around: &mut Surroundings) -> (usize, Option<Halt>) {
         let mut taken = 0;
         if let Some(held) = self.held.take() {
             if let Err(halt) = ledger.take(self.topic, held.message.record(), |topic| held.end(board, topic), around) {

@@ -30,6 +30,29 @@ pub struct Surroundings {
     pub schemas: Schemas,
     pub telemetry: Arc<Telemetry>,
     pub placement: Arc<Placement>,
+    pub tally: Tally,
+}
+
+/// What a batch of one topic came to so far. All workers share the counters, so they are touched once a batch.
+#[derive(Default)]
+pub struct Tally {
+    applied: u64,
+    duplicates: u64,
+    newest: Option<Instant>,
+}
+
+impl Surroundings {
+    /// The end of a batch of one topic: counts what it came to.
+    pub fn count(&mut self, topic: TopicKind) {
+        let Tally { applied, duplicates, newest } = std::mem::take(&mut self.tally);
+        let counters = self.telemetry.topic(topic);
+        for (counter, count) in [(&counters.applied, applied), (&counters.duplicates, duplicates)] {
+            if count > 0 {
+                counter.add(count);
+            }
+        }
+        newest.into_iter().for_each(|at| counters.last_event.saw(at));
+    }
 }
 
 /// A topic, and Kafka's id of it if the cluster has such.
@@ -121,7 +144,7 @@ impl Ledger {
             None => self.take_retry(record, end, around)?,
         }
         let at = record.timestamp.map(Instant);
-        at.iter().for_each(|at| around.telemetry.topic(topic).last_event.saw(*at));
+        around.tally.newest = around.tally.newest.max(at);
         if let Some(position) = &mut self.positions[topic as usize] {
             position.next = record.offset + 1;
             // A producer without a clock writes 1970: that is no history.
@@ -176,7 +199,7 @@ impl Ledger {
     }
 
     fn claim(&self, record: Record) -> Claim {
-        let Some(origin) = Origin::of(record.headers) else { return Claim::Foreign };
+        let Some(origin) = Origin::of(record.headers.read()) else { return Claim::Foreign };
         let ours = |kind: &FactKind| {
             let topic = &self.topics[*kind as usize];
             *topic.name == *origin.topic && topic.id.as_deref() == origin.topic_id.as_deref()
@@ -236,7 +259,7 @@ impl Ledger {
             schema_id: schema_id.as_deref(),
             key: record.key,
             value: record.value,
-            headers: record.headers,
+            headers: record.headers.read(),
             timestamp: record.timestamp,
             origin,
         });
@@ -251,14 +274,13 @@ impl Ledger {
 }
 
 /// Counts an event that was not rejected.
-fn settle(verdict: Verdict, topic: TopicKind, around: &Surroundings) -> Result<(), Halt> {
-    let counters = around.telemetry.topic(topic);
+fn settle(verdict: Verdict, topic: TopicKind, around: &mut Surroundings) -> Result<(), Halt> {
     match verdict {
-        Verdict::Applied => counters.applied.add(1),
-        Verdict::Duplicate => counters.duplicates.add(1),
+        Verdict::Applied => around.tally.applied += 1,
+        Verdict::Duplicate => around.tally.duplicates += 1,
         Verdict::Unknown(sentence) => return Err(Halt::Stall(Stall::Registry(sentence))),
         Verdict::Misplaced(misplaced) => {
-            counters.misplaced_customers.add(1);
+            around.telemetry.topic(topic).misplaced_customers.add(1);
             return Err(Halt::Misplaced(misplaced));
         }
         Verdict::Rejected(_) => {}

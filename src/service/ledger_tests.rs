@@ -54,7 +54,12 @@ pub fn world() -> World {
         topics: [name("s", "id-s"), name("u", "id-u"), name("r", "id-r")].into(),
         letters: Arc::new(letters),
     };
-    World { ledger, around: Surroundings { plan, schemas: Schemas::new(registry), telemetry, placement }, postbag, questions }
+    World {
+        ledger,
+        around: Surroundings { plan, schemas: Schemas::new(registry), telemetry, placement, tally: Tally::default() },
+        postbag,
+        questions,
+    }
 }
 
 /// A usage event of 5 units.
@@ -84,6 +89,7 @@ impl World {
     fn take(&mut self, topic: TopicKind, message: &OwnedMessage, end: Option<i64>) -> Result<(), Halt> {
         loop {
             let taken = self.ledger.take(topic, message.record(), |_| end, &mut self.around);
+            self.around.count(topic);
             if !matches!(taken, Err(Halt::Stall(Stall::Registry(_)))) || !self.answer() {
                 return taken;
             }

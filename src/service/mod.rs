@@ -90,8 +90,8 @@ impl Settings {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 
-    /// How often a new view is begun, unless time is simulated and flies.
-    pub const TICK: Duration = Duration::from_millis(500);
+    /// How often a new view is begun at most, unless time is simulated and flies.
+    pub const TICK: Duration = Duration::from_millis(100);
     /// Bytes that may be fetched ahead, unless told otherwise.
     pub const FETCH_BYTES: u64 = 256 << 20;
 }

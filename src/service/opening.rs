@@ -158,6 +158,7 @@ fn assemble(
         schemas: Schemas::new(registry.clone()),
         telemetry: shared.telemetry.clone(),
         placement: placement.clone(),
+        tally: Default::default(),
     };
     let workers = settings.workers.max(1);
     let (wrong, misplaced) = unbounded();

@@ -21,6 +21,9 @@ const AUDIT_PARTS: usize = 1;
 /// ... and of a large part so many accounts, since the partition takes nothing in meanwhile.
 const AUDIT_ACCOUNTS: usize = 100;
 
+/// Milliseconds between two such looks at least.
+const AUDIT_EVERY: i64 = 500;
+
 /// What a partition says at the limit of memory.
 const MEMORY_FULL: &str = "limits.memory is reached, so nothing more is taken in; give the process more memory and raise the limit, or \
                            share the partitions with further instances";
@@ -32,12 +35,14 @@ pub struct Partition<F> {
     pub keeper: Keeper,
     /// Empty once intake has ended.
     lanes: Vec<Lane<F>>,
+    /// The instant at which totals were audited last.
+    audited: Option<Instant>,
 }
 
 impl<F: Feed> Partition<F> {
     /// `feeds` by topic; each stands at the ledger's position or before it.
     pub fn new(board: Arc<Board>, ledger: Ledger, keeper: Keeper, feeds: Vec<F>) -> Partition<F> {
-        let mut partition = Partition { board, ledger, keeper, lanes: Vec::new() };
+        let mut partition = Partition { board, ledger, keeper, lanes: Vec::new(), audited: None };
         partition.read(feeds);
         partition
     }
@@ -140,11 +145,12 @@ impl<F: Feed> Partition<F> {
         Some(totals)
     }
 
-    /// Recomputes some of the totals; a difference stops the partition.
-    pub fn audit(&mut self, telemetry: &Telemetry) {
-        if self.board.stopped().is_some() {
+    /// Recomputes some of the totals, unless that was done a moment ago; a difference stops the partition.
+    pub fn audit(&mut self, as_of: Instant, telemetry: &Telemetry) {
+        if self.board.stopped().is_some() || self.audited.is_some_and(|at| as_of.0 - at.0 < AUDIT_EVERY) {
             return;
         }
+        self.audited = Some(as_of);
         if let AuditStep::Violated(difference) = self.ledger.shard.audit_step(AUDIT_PARTS, AUDIT_ACCOUNTS) {
             telemetry.invariant_violations.add(1);
             self.board.stop(StopReason::InvariantViolated, violated(&difference));

@@ -221,7 +221,7 @@ impl<F: Feed> Worker<F> {
         let mut answer = Answer { parts: Vec::new(), accounts: 0, dedup_entries: 0, tracked_bytes: 0 };
         for partition in self.custody.all() {
             let totals = partition.settle(advancing.as_of);
-            partition.audit(&self.around.telemetry);
+            partition.audit(advancing.as_of, &self.around.telemetry);
             answer.parts.extend(totals.map(|totals| (partition.board.clone(), totals)));
             let shard = &partition.ledger.shard;
             answer.accounts += shard.accounts();

@@ -139,6 +139,7 @@ impl Instance {
             schemas: Schemas::new(registry),
             telemetry: telemetry.clone(),
             placement: Arc::new(Placement::new(config.partitions)),
+            tally: Default::default(),
         };
         let worker = Worker {
             commands: never(),

@@ -10,13 +10,12 @@
 //! comes out of a source made after it. Not guaranteed: that a commit arrives; committed offsets are for lag tools only.
 
 use super::client;
+use super::queue::{Message, Queue};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -112,7 +111,7 @@ impl Group {
 
     /// The source of an assigned partition once more; the one before must have been dropped. It goes on from [`Source::begin_at`].
     pub fn again(&self, topic: &str, partition: i32) -> Option<Source> {
-        Source::split(self.consumer.upgrade()?, topic, partition)
+        Source::split(self.consumer.upgrade()?, (topic.to_owned(), partition))
     }
 
     /// Leaves the group, so that others take over at once. All sources must have been dropped. `false` if the broker did not let
@@ -211,7 +210,7 @@ impl Member {
 
     /// `None` only while the consumer is being closed, when nothing is assigned any more.
     fn split(&self, topic: &str, partition: i32) -> Option<Source> {
-        Source::split(self.consumer.get()?.upgrade()?, topic, partition)
+        Source::split(self.consumer.get()?.upgrade()?, (topic.to_owned(), partition))
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
@@ -235,8 +234,7 @@ impl Member {
 pub struct Source {
     pub topic: String,
     pub partition: i32,
-    queue: PartitionQueue<Member>,
-    consumer: Arc<BaseConsumer<Member>>,
+    queue: Queue<Member>,
     /// When the position was asked for last.
     asked: Option<Moment>,
 }
@@ -256,9 +254,10 @@ pub enum Offer<R> {
 }
 
 impl Source {
-    fn split(consumer: Arc<BaseConsumer<Member>>, topic: &str, partition: i32) -> Option<Source> {
-        let queue = consumer.split_partition_queue(topic, partition)?;
-        Some(Source { topic: topic.to_owned(), partition, queue, consumer, asked: None })
+    fn split(consumer: Arc<BaseConsumer<Member>>, place: Place) -> Option<Source> {
+        let queue = Queue::split(consumer, &place)?;
+        let (topic, partition) = place;
+        Some(Source { topic, partition, queue, asked: None })
     }
 
     /// Has records come from an offset on. What was fetched before may still come first.
@@ -266,15 +265,16 @@ impl Source {
     /// # Errors
     /// The client has not taken over the assignment yet, or no longer has it; try again.
     pub fn begin_at(&self, next: i64) -> KafkaResult<()> {
-        self.consumer.seek(&self.topic, self.partition, Offset::Offset(next), SEEK_PATIENCE)?;
+        let consumer = self.queue.consumer();
+        consumer.seek(&self.topic, self.partition, Offset::Offset(next), SEEK_PATIENCE)?;
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, self.partition);
-        self.consumer.resume(&list)
+        consumer.resume(&list)
     }
 
     /// The next record, without waiting. It pins the buffer it was fetched in: use it at once.
-    pub fn poll(&self) -> Offer<BorrowedMessage<'_>> {
-        match self.queue.poll(Duration::ZERO) {
+    pub fn poll(&self) -> Offer<Message<'_>> {
+        match self.queue.poll() {
             Some(Ok(record)) => Offer::Record(record),
             None => Offer::Empty,
             Some(Err(error)) => trouble(&error),
@@ -288,7 +288,7 @@ impl Source {
             return None;
         }
         self.asked = Some(Moment::now());
-        let positions = self.consumer.position().ok()?;
+        let positions = self.queue.consumer().position().ok()?;
         match positions.find_partition(&self.topic, self.partition)?.offset() {
             Offset::Offset(next) => Some(next),
             _ => None,
@@ -297,7 +297,7 @@ impl Source {
 
     /// Calls `ring` whenever records arrive while there were none. It runs under the client's locks: it must not block.
     pub fn on_arrival(&mut self, ring: impl Fn() + Send + Sync + 'static) {
-        self.queue.set_nonempty_callback(ring);
+        self.queue.on_arrival(ring);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the safe client cannot ask: topic ids, topic settings, headers of any name. The one module with unsafe code.
+//! What the safe client cannot ask: topic ids, topic settings, headers of any name. One of the two modules here with unsafe code.
 //!
 //! A topic's id tells a topic that was deleted and made again from the one whose offsets we hold; librdkafka knows it only through
 //! its admin calls, and rust-rdkafka wraps only some of them, each with a client of its own whose errors nobody hears. Here the

@@ -12,6 +12,7 @@ pub mod describe;
 pub mod letters;
 pub mod preflight;
 pub mod protocol;
+pub mod queue;
 pub mod rereading;
 pub mod settings;
 mod trouble;

@@ -14,6 +14,8 @@ use rdkafka::producer::BaseProducer;
 use crate::domain::facts::FactKind;
 
 const MIB: u64 = 1 << 20;
+/// Bytes of a small record that waits, the client's own included.
+const RECORD: u64 = 1_024;
 /// The largest letter the client accepts; brokers refuse far smaller ones on their own.
 const LETTER_BYTES: u64 = 100_000_000;
 
@@ -84,14 +86,25 @@ pub struct FetchBudget {
     pub partitions: u32,
 }
 
+/// How much of one partition is fetched ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Share {
+    /// Bytes of one fetch.
+    fetch: u64,
+    /// Bytes, and records, in the partition's queue from which on nothing more is fetched.
+    bytes: u64,
+    records: u64,
+}
+
 impl FetchBudget {
-    /// (bytes of one partition in one fetch, bytes of one partition's queue). librdkafka counts a separated queue by itself and
-    /// may overshoot it by one fetch, so the two add up to the partition's share; a floor keeps tiny budgets working.
-    fn split(self) -> (u64, u64) {
+    /// librdkafka counts a separated queue by itself and may overshoot it by one fetch. It counts the bytes of records and not its
+    /// own of each, which are more than those of a small record; so the number of records is bounded as well, as if each took
+    /// [`RECORD`]. A floor keeps tiny budgets working.
+    fn share(self) -> Share {
         let share = self.total_bytes / u64::from(self.partitions.max(1));
-        let fetch = (share / 2).clamp(MIB / 4, 8 * MIB);
-        let queue = share.saturating_sub(fetch).clamp(MIB / 4, 64 * MIB);
-        (fetch, queue)
+        let fetch = (share / 8).clamp(MIB / 4, 2 * MIB);
+        let bytes = share.saturating_sub(fetch).clamp(MIB / 4, 64 * MIB);
+        Share { fetch, bytes, records: (share / RECORD).clamp(1_000, 200_000) }
     }
 }
 
@@ -132,10 +145,11 @@ const CLASSIC_ONLY: [&str; 4] =
 impl Settings {
     /// The consumer of the group.
     pub fn consumer(&self, protocol: Protocol, budget: FetchBudget) -> ClientConfig {
-        let (fetch, queue) = budget.split();
+        let Share { fetch, bytes, records } = budget.share();
         let mut config = self.base();
-        config.set("fetch.queue.backoff.ms", "10").set("queued.min.messages", "200000");
-        config.set("fetch.message.max.bytes", fetch.to_string()).set("queued.max.messages.kbytes", (queue / 1024).to_string());
+        // By default a full queue is left alone for a second.
+        config.set("fetch.queue.backoff.ms", "10").set("queued.min.messages", records.to_string());
+        config.set("fetch.message.max.bytes", fetch.to_string()).set("queued.max.messages.kbytes", (bytes / 1024).to_string());
         self.join(&mut config, protocol);
         if let Some(instance) = &self.instance_id {
             config.set("group.instance.id", instance);
@@ -308,11 +322,12 @@ mod tests {
 
     #[test]
     fn a_budget_is_shared_by_the_partitions() {
-        for (mib, partitions, expected) in [(256, 16, (8, 8)), (1024, 2, (8, 64)), (64, 16, (2, 2)), (0, 0, (0, 0))] {
-            let (fetch, queue) = FetchBudget { total_bytes: mib * MIB, partitions }.split();
-            assert_eq!((fetch / MIB, queue / MIB), expected, "{mib} MiB over {partitions}");
-        }
-        assert_eq!(FetchBudget { total_bytes: 0, partitions: 100 }.split(), (MIB / 4, MIB / 4));
+        let share = |mib, partitions| FetchBudget { total_bytes: mib * MIB, partitions }.share();
+        assert_eq!(share(256, 16), Share { fetch: 2 * MIB, bytes: 14 * MIB, records: 16_384 });
+        assert_eq!(share(1024, 2), Share { fetch: 2 * MIB, bytes: 64 * MIB, records: 200_000 });
+        assert_eq!(share(64, 32), Share { fetch: MIB / 4, bytes: 7 * MIB / 4, records: 2_048 });
+        assert_eq!(share(0, 100), Share { fetch: MIB / 4, bytes: MIB / 4, records: 1_000 });
+        assert_eq!(share(0, 0), share(0, 100));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::adapter::notify::{Courier, Delivered, Receiver, Unusable};
 use crate::domain::calendar::Instant;
 use crate::wire::notification::Notice;
 use crate::wire::telemetry::Telemetry;
-use crossbeam_channel::{Receiver as Channel, Sender, unbounded};
+use crossbeam_channel::{Receiver as Channel, Sender, never, unbounded};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant as Moment};
@@ -41,6 +41,8 @@ impl Telling {
         let (tell, delivered) = unbounded();
         let hire = |receiver: &Receiver| Courier::hire(receiver.clone(), telemetry, Sender::clone(&tell), now.clone());
         let couriers = receivers.iter().map(hire).collect::<Result<Vec<Courier>, Unusable>>()?;
+        // Without couriers nobody holds the other end, and a channel that has ended is ready for ever: whoever waits would not rest.
+        let delivered = if couriers.is_empty() { never() } else { delivered };
         Ok(Telling { couriers, delivered, carried: HashMap::new(), about: HashMap::new(), told_all: None })
     }
 
@@ -114,6 +116,13 @@ fn is_due(resolved: bool, told: Option<bool>, begun: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossbeam_channel::TryRecvError;
+
+    #[test]
+    fn without_receivers_nothing_is_ever_delivered() {
+        let telling = Telling::hire(&[], &Telemetry::new("s", "u", "r"), || Instant(0)).expect("nobody to hire");
+        assert_eq!(telling.delivered().try_recv().map(|delivered| delivered.taken), Err(TryRecvError::Empty));
+    }
 
     #[test]
     fn an_end_is_told_to_whoever_was_told_the_beginning_or_is_about_to_be() {

@@ -65,6 +65,11 @@ impl Upswell {
         Upswell::start(program, "trace", config, &[])
     }
 
+    /// Starts it with the log it has in production, for measurements.
+    pub fn run_quietly(program: &str, config: &str) -> Upswell {
+        Upswell::start(program, "info", config, &[])
+    }
+
     fn start(program: &str, level: &'static str, config: &str, arguments: &[&str]) -> Upswell {
         let place = Place::new();
         let directory = place.directory();
@@ -85,6 +90,11 @@ impl Upswell {
     /// `HOST:PORT` of its HTTP server.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it wrote so far.
