@@ -6,10 +6,13 @@
 
 mod audit;
 mod capture;
+mod look;
 pub mod movers;
 mod moves;
+pub mod portrait;
 
 pub use audit::AuditStep;
+pub use look::Frozen;
 
 use super::accounts::{Accounts, Entry, PARTS};
 use super::dedup::{Dedup, Memory};
@@ -28,6 +31,7 @@ use crate::domain::segment::Dimension;
 use crate::domain::symbol::Symbols;
 use audit::Audit;
 use capture::Changes;
+use look::Look;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -43,6 +47,8 @@ pub struct Shard {
     symbols: Symbols,
     accounts: Arc<Accounts>,
     changes: Changes,
+    /// A look at all accounts that is under way.
+    look: Option<Box<Look>>,
     /// Memory of what the accounts hold, about.
     held_bytes: isize,
     dedup: Dedup,
@@ -121,6 +127,7 @@ impl Shard {
             symbols,
             accounts: Arc::new(Accounts::new(PARTS, hash_key)),
             changes: Changes::new(),
+            look: None,
             held_bytes: 0,
             dedup: Dedup::new(memory, hash_key),
             clock: None,
@@ -142,6 +149,7 @@ impl Shard {
             symbols,
             accounts: Arc::new(parts.accounts),
             changes: Changes::restored(parts.texts),
+            look: None,
             held_bytes: parts.held_bytes,
             dedup: parts.dedup,
             clock: None,
@@ -161,6 +169,7 @@ impl Shard {
         if entry.account.place(fact) == Place::Superseded {
             return Applied { new_customer };
         }
+        Look::before_change(&mut self.look, place, fact.customer_id, &entry.account, &self.symbols);
         self.changes.before_change(&self.accounts, place, fact.customer_id, entry);
         let account = &mut entry.account;
         fact.currency.into_iter().for_each(|currency| note(&mut self.currencies, currency));
@@ -190,6 +199,7 @@ impl Shard {
         let place = self.accounts.place(fact.customer_id);
         let mut part = self.accounts.part(place.part).write();
         let (entry, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        Look::before_change(&mut self.look, place, fact.customer_id, &entry.account, &self.symbols);
         self.changes.before_change(&self.accounts, place, fact.customer_id, entry);
         let account = &mut entry.account;
         let day = self.plan.zone.day(fact.used_at);
