@@ -14,8 +14,7 @@ pub enum Period {
 }
 
 impl Period {
-    pub const ALL: [(&'static str, Period); 3] =
-        [("month", Period::Month), ("quarter", Period::Quarter), ("year", Period::Year)];
+    pub const ALL: [(&'static str, Period); 3] = [("month", Period::Month), ("quarter", Period::Quarter), ("year", Period::Year)];
 
     /// The period of a name.
     pub fn parse(name: &str) -> Option<Period> {

@@ -6,11 +6,13 @@
 
 use super::board::Board;
 use super::custody::Custody;
+use super::desk::{Event, Reply};
 use super::feed::Feed;
 use super::ledger::Surroundings;
 use super::partition::Partition;
 use super::placement::Misplaced;
 use super::searches::Searches;
+use super::surveys::{self, Order, Surveys};
 use crate::adapter::clock::Clock;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
@@ -46,6 +48,10 @@ pub enum Command<F> {
     Reconfigure(Arc<Plan>),
     /// Look for the customers that moved most, a little at a time; several searches one after another.
     Search { query: Query, answer: Sender<Vec<Mover>> },
+    /// Freeze the shards as they are and look at every account, a little at a time.
+    Survey(Order),
+    /// Look for a customer, and answer at once.
+    Sight { ticket: u64, customer_id: Arc<str>, answer: Sender<Event> },
     /// Take in nothing more, and take the last images; drop the sender when they are there, and send something first for each
     /// that is not at the deadline.
     Drain { drained: Sender<()>, deadline: Moment },
@@ -81,6 +87,7 @@ pub struct Worker<F> {
     pub custody: Custody<F>,
     pub clock: Clock,
     pub searches: Searches,
+    pub surveys: Surveys,
     /// Frees a state that is of no use any more.
     pub reap: fn(Partition<F>),
 }
@@ -95,7 +102,7 @@ impl<F: Feed> Worker<F> {
                 Err(TryRecvError::Empty) => {
                     let taken = self.take_in();
                     let more = self.custody.keep(self.clock.steady() + IMAGE_TIME, self.clock);
-                    let searching = self.searches.go_on(&mut self.custody);
+                    let searching = self.searches.go_on(&mut self.custody) | self.surveys.go_on(&mut self.custody);
                     if taken == 0 && !more && !searching {
                         self.nap();
                     }
@@ -159,6 +166,11 @@ impl<F: Feed> Worker<F> {
                 self.around.plan = plan;
             }
             Command::Search { query, answer } => self.searches.begin(query, answer, &mut self.custody),
+            Command::Survey(order) => self.surveys.begin(order, &mut self.custody),
+            Command::Sight { ticket, customer_id, answer } => {
+                let reply = Reply::Sighting(surveys::sight(&customer_id, &mut self.custody));
+                let _ = answer.send(Event { ticket, reply });
+            }
             Command::Drain { drained, deadline } => self.custody.drain(drained, deadline, self.clock),
         }
     }

@@ -2,6 +2,7 @@
 
 mod alerting;
 mod avro;
+mod customers;
 mod damage;
 mod hostile;
 mod program;

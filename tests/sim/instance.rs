@@ -149,6 +149,7 @@ impl Instance {
             custody: Custody::new(INTERVAL),
             clock,
             searches: Default::default(),
+            surveys: Default::default(),
             reap: drop,
         };
         let beginnings = Beginnings {

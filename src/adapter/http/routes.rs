@@ -1,7 +1,7 @@
 //! What answers where.
 
 use super::answer::{Failure, json, text, with_common_headers};
-use super::{Reload, State};
+use super::{Reload, State, customers};
 use crate::wire::alerting;
 use crate::wire::exposition::{Exposition, Format};
 use crate::wire::gzip;
@@ -24,8 +24,8 @@ const DRAWN_AT_ONCE: usize = 4;
 /// The front page: links only.
 const INDEX: &str = include_str!("index.html");
 
-struct Server {
-    state: State,
+pub(super) struct Server {
+    pub(super) state: State,
     exposition: Exposition,
     drawing: Semaphore,
 }
@@ -41,6 +41,9 @@ pub fn router(state: State) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         .route("/api/v1/report", get(report))
+        .route("/api/v1/customers", get(customers::customers))
+        .route("/api/v1/customers/{*id}", get(customers::customer))
+        .route("/api/v1/history", get(customers::history))
         .route("/api/v1/rules", get(rules))
         .route("/api/v1/alerts", get(alerts))
         .fallback(nothing_here)
@@ -75,7 +78,7 @@ async fn metrics(Shared(server): Shared<Arc<Server>>, headers: HeaderMap) -> Res
 }
 
 /// All values of a header as one list.
-fn joined(headers: &HeaderMap, name: header::HeaderName) -> String {
+pub(super) fn joined(headers: &HeaderMap, name: header::HeaderName) -> String {
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
 }
 
@@ -148,14 +151,14 @@ async fn alerts(Shared(server): Shared<Arc<Server>>) -> Response {
     json(StatusCode::OK, &alerting::json::alerts(&server.state.published.alerts()))
 }
 
-fn no_view(server: &Server) -> Failure {
+pub(super) fn no_view(server: &Server) -> Failure {
     let readiness = server.state.published.readiness();
     let phase = readiness.phase.as_str();
     Failure::unavailable(format!("There is no report yet ({phase}): {} Ask again when /-/ready answers 200.", readiness.detail))
 }
 
 /// Draws something large off the async threads, so that health checks answer meanwhile.
-async fn draw<T: Send + 'static>(
+pub(super) async fn draw<T: Send + 'static>(
     server: &Arc<Server>,
     drawing: impl FnOnce(&Server) -> T + Send + 'static,
 ) -> Result<T, Failure> {

@@ -10,10 +10,12 @@ use crate::domain::calendar::Instant;
 use crate::domain::rates::Sums;
 use crate::domain::segment::Dimension;
 use crate::domain::symbol::Symbols;
+use crate::domain::window::Edge;
 use crate::engine::accounts::{Pass, Place};
 use crate::engine::plan::Plan;
 use crate::engine::survey::listing::Query;
 use crate::engine::survey::{Found, Question, Sight, Survey};
+use crate::engine::totals::WindowSums;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -22,8 +24,16 @@ use std::sync::Arc;
 pub struct Frozen {
     /// The instant of the view.
     pub as_of: Instant,
-    /// The sums of the window or segment that is listed, as the totals had them; `None` for a question that is about neither.
-    pub sums: Option<Sums>,
+    /// What is listed, as the totals had it; `None` for a question that is about no window.
+    pub listed: Option<Listed>,
+}
+
+/// A window or a segment of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub opening_edge: Instant,
+    pub closing_edge: Instant,
+    pub sums: Sums,
 }
 
 /// A look on its way.
@@ -68,12 +78,12 @@ impl Shard {
         self.look = None;
         let view = self.view.as_ref()?;
         let survey = Survey::new(question, &self.plan, &view.frame, self.floor)?;
-        let sums = match question {
-            Question::Moved(query) => Some(self.sums_of(view, query)?),
+        let listed = match question {
+            Question::Moved(query) => Some(self.listed(view, query)?),
             Question::Likely(_) | Question::Closed { .. } => None,
         };
         let (plan, dimensions) = (self.plan.clone(), self.dimensions.clone());
-        let frozen = Frozen { as_of: view.frame.as_of, sums };
+        let frozen = Frozen { as_of: view.frame.as_of, listed };
         self.look = Some(Box::new(Look { plan, dimensions, survey, pass: Pass::default(), early: HashSet::new() }));
         Some(frozen)
     }
@@ -107,10 +117,16 @@ impl Shard {
         self.end_look().map(|found| (frozen, found))
     }
 
-    /// The sums of a window or segment.
-    fn sums_of(&self, view: &View, query: &Query) -> Option<Sums> {
-        let window = self.plan.windows.iter().position(|window| *window == query.window)?;
-        let window = &view.totals.windows[window];
+    /// The window or segment of a query in a view.
+    fn listed(&self, view: &View, query: &Query) -> Option<Listed> {
+        let number = self.plan.windows.iter().position(|window| *window == query.window)?;
+        let edge = |edge: Edge| edge.instant(&self.plan.zone, view.frame.as_of, view.frame.today);
+        let (opening, closing) = query.window.span();
+        let sums = self.sums_of(&view.totals.windows[number], query)?;
+        Some(Listed { opening_edge: edge(opening), closing_edge: edge(closing), sums })
+    }
+
+    fn sums_of(&self, window: &WindowSums, query: &Query) -> Option<Sums> {
         let Some((name, value)) = &query.segment else { return Some(window.total) };
         let dimension = self.plan.dimensions.iter().position(|known| known == name)?;
         let is_asked = |known| *self.dimensions[dimension].text(known, &self.symbols) == **value;

@@ -12,7 +12,7 @@ mod moves;
 pub mod portrait;
 
 pub use audit::AuditStep;
-pub use look::Frozen;
+pub use look::{Frozen, Listed};
 
 use super::accounts::{Accounts, Entry, PARTS};
 use super::dedup::{Dedup, Memory};
