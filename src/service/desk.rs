@@ -409,3 +409,7 @@ fn defect(what: &str) -> Refusal {
 fn give(answering: Answering, answer: Result<Answer, Refusal>) {
     let _ = answering.send(answer);
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@ use crate::avro::{Subscription, Usage};
 use crate::world::{Look, NOW, World, expected, plan, until};
 use crate::{DAY, history, send};
 use serde_json::{Value, json};
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -137,7 +138,7 @@ fn all_pages_are_of_one_version_while_facts_arrive_and_days_pass() {
     // A day passes every two seconds.
     let service = Look(Service::start(world.settings(), Clock::simulated(NOW, 43_200)).expect("a service"));
     service.wait_until_ready();
-    let (mut days, mut sent) = (BTreeSet::new(), 0);
+    let (days, sent) = (RefCell::new(BTreeSet::new()), Cell::new(0));
     let queries = [
         "window=trailing_90d&movement=all",
         "window=trailing_90d&movement=expansion&dimension=vertical&segment=health",
@@ -149,17 +150,18 @@ fn all_pages_are_of_one_version_while_facts_arrive_and_days_pass() {
         || {
             for query in queries {
                 let pages = pages(&service, &format!("{query}&limit=3"), || {
-                    sent += 1;
-                    world.subscribe(&event(sent, 5 - i64::from(sent as u32 % 4), 50 + sent as i64 % 300));
+                    let number = sent.get() + 1;
+                    sent.set(number);
+                    world.subscribe(&event(number, 5 - number as i64 % 4, 50 + number as i64 % 300));
                 });
                 check(&pages);
-                days.insert(pages[0]["as_of"].as_str().expect("an instant")[..10].to_owned());
+                days.borrow_mut().insert(pages[0]["as_of"].as_str().expect("an instant")[..10].to_owned());
             }
-            days.len()
+            days.borrow().len()
         },
         |days| *days >= 3,
     );
-    assert!(sent > 20, "{sent} facts arrived meanwhile");
+    assert!(sent.get() > 20, "{} facts arrived meanwhile", sent.get());
     assert_eq!(service.metric("upswell_invariant_violations_total"), Some(0.0));
     service.stop();
 }

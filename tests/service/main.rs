@@ -4,6 +4,7 @@ mod alerting;
 mod avro;
 mod customers;
 mod damage;
+mod documentation;
 mod hostile;
 mod program;
 mod refusal;
