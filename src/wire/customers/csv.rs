@@ -33,6 +33,7 @@ pub fn render(page: &Page) -> String {
 mod tests {
     use super::super::json::tests::listing;
     use super::*;
+    use crate::engine::survey::rows::{Row, Why};
     use std::sync::Arc;
 
     #[test]
@@ -57,9 +58,8 @@ mod tests {
 
     #[test]
     fn the_header_names_what_is_in_the_rows() {
-        let names = |row| figures(row).map(|(name, _)| name).collect::<Vec<_>>().join(",");
+        let names = |row: &Row| figures(row).map(|(name, _)| name).collect::<Vec<_>>().join(",");
         assert_eq!(MOVED, format!("customer_id,{}\r\n", names(&listing().rows[0])));
-        use crate::engine::survey::rows::{Row, Why};
         let why = Why::Likely { run_rate: 0, run_rate_before: None, committed: 0, scheduled: 0, scheduled_at: None };
         assert_eq!(LIKELY, format!("customer_id,{}\r\n", names(&Row { customer_id: "a".into(), amount: 1, why })));
     }
