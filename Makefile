@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench mutants real-parts setup clean
+.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench bench-growth mutants real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -43,6 +43,10 @@ advisories: ## known vulnerabilities of the dependencies (fetches the RustSec da
 bench: ## benchmarks
 	@tests/tools/setup build
 	cargo bench $(ARGS)
+
+bench-growth: ## how the engine's costs grow up to ten million accounts: a table, and docs/growth.svg (ACCOUNTS=100000,300000 for less)
+	@tests/tools/setup build
+	ACCOUNTS=$${ACCOUNTS:-100000,300000,1000000,3000000,10000000} SVG=docs/growth.svg cargo bench --bench growth
 
 mutants: ## breaks money, calendar, figures and offsets in every place, one at a time, and asks the tests (over an hour; ARGS=--iterate)
 	@tests/tools/setup build

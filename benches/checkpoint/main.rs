@@ -5,10 +5,12 @@
 //! a process of its own, so what one leaves behind in memory is not in the way of the next.
 
 mod history;
+#[path = "../common/process.rs"]
+mod process;
 mod restore;
 
 use history::{AS_OF, DAY, usage};
-use rustix::time::{ClockId, clock_gettime};
+use process::busy_time;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant as Moment};
@@ -123,12 +125,6 @@ fn audit(live: &mut Shard) {
         clean = step == AuditStep::Clean;
     }
     println!("audit: {}", taken.pauses());
-}
-
-/// Processor time of this thread so far.
-fn busy_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
 /// Runs one measurement in a process of its own.

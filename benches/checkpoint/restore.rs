@@ -2,6 +2,7 @@
 //! the service does it.
 
 use super::history::{AS_OF, DAY, MEMORY, plan, shard, usage};
+use super::process::resident_bytes;
 use std::path::Path;
 use std::time::{Duration, Instant as Moment};
 use upswell::adapter::store::archive::Archive;
@@ -90,11 +91,4 @@ fn busy_seconds() -> f64 {
     let hundredths: u32 =
         after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().expect("a number")).sum();
     f64::from(hundredths) / 100.0
-}
-
-/// What the process holds of memory, in bytes.
-fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("the status of a Linux process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of it");
-    line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") << 10
 }

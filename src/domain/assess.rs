@@ -1,14 +1,14 @@
 //! Assessment: one customer's contribution to every figure, a pure function of the account and a frame.
 
-use super::account::Account;
-use super::calendar::Zone;
-use super::frame::{Frame, SpanSet};
+use super::account::{Account, Subscriptions};
+use super::calendar::{Instant, Zone};
+use super::frame::{EdgeSet, Frame, SpanSet};
 use super::money::Micros;
 use super::motion::{self, MOTIONS};
-use super::rates::{Customers, Money, Sums};
 use super::segment::{Dimension, SegmentValue};
-use super::side::Side;
+use super::side::{RunRates, Sides};
 use super::symbol::Symbols;
+use super::usage::UsageDays;
 
 /// How a customer moved between the two edges of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Class {
 }
 
 /// What one customer adds to one span. Customers of class none, without revenue at either edge, have no contribution.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contribution {
     pub class: Class,
     /// Revenue at the opening edge.
@@ -31,26 +31,16 @@ pub struct Contribution {
     pub closing: Micros,
     /// Expansion or contraction by motion, never negative; 0 for the other classes.
     pub motions: [Micros; MOTIONS],
-    /// The customer's value in each dimension.
-    pub segments: Vec<SegmentValue>,
+}
+
+/// A contribution, and the customer's value in each dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed<'a> {
+    pub contribution: Contribution,
+    pub segments: &'a [SegmentValue],
 }
 
 impl Contribution {
-    /// The contribution as sums over one customer.
-    pub fn sums(&self) -> Sums {
-        let mut money = Money { opening: self.opening, ..Money::default() };
-        let mut customers = Customers { opening: i64::from(self.opening > 0), ..Customers::default() };
-        match self.class {
-            Class::New => (money.new, customers.new) = (self.closing, 1),
-            Class::Reactivation => (money.reactivation, customers.reactivation) = (self.closing, 1),
-            Class::Churn => (money.churn, customers.churn) = (self.opening, 1),
-            Class::Expansion => (money.expansion, customers.expansion) = (self.motions, 1),
-            Class::Contraction => (money.contraction, customers.contraction) = (self.motions, 1),
-            Class::Retained => {}
-        }
-        Sums { money, customers }
-    }
-
     /// Expansion, where that is the class.
     pub fn expansion(&self) -> Micros {
         if self.class == Class::Expansion { self.closing - self.opening } else { 0 }
@@ -66,30 +56,72 @@ pub struct Lens<'a> {
     pub symbols: &'a Symbols,
 }
 
-impl Lens<'_> {
-    /// The account's contributions to some spans, by span number; `None` where it has none.
-    pub fn assess(&self, account: &Account, spans: SpanSet) -> Vec<Option<Contribution>> {
-        let mut sides: Vec<Option<Side>> = vec![None; self.frame.edges.len()];
-        let mut contributions = Vec::with_capacity(self.frame.spans.len());
-        for (number, span) in self.frame.spans.iter().enumerate() {
-            if !spans.contains(number) {
-                contributions.push(None);
-                continue;
-            }
-            for edge in [span.opening, span.closing] {
-                let side = || Side::new(account, &self.frame.edges[usize::from(edge)], self.zone, &self.frame.valuation);
-                sides[usize::from(edge)].get_or_insert_with(side);
-            }
-            let pair = sides[usize::from(span.opening)].as_ref().zip(sides[usize::from(span.closing)].as_ref());
-            contributions.push(pair.and_then(|pair| self.contribution(account, (span.opening, span.closing), pair)));
-        }
-        contributions
+/// One customer seen through a lens: revenue at the edges that were asked for.
+#[derive(Clone, Debug)]
+pub struct Seen<'l, 'a> {
+    lens: Lens<'l>,
+    sides: Sides<'a>,
+    rates: RunRates,
+    first_revenue: Option<Instant>,
+}
+
+impl<'l> Lens<'l> {
+    /// A customer at the edges of some spans.
+    pub fn look<'a>(&self, account: &'a Account, spans: SpanSet) -> Seen<'l, 'a> {
+        self.look_at(&account.subscriptions, &account.usage, spans)
     }
 
-    fn contribution(&self, account: &Account, edges: (u8, u8), (opening, closing): (&Side, &Side)) -> Option<Contribution> {
-        let (before, after) = (opening.revenue(), closing.revenue());
-        let opening_edge = &self.frame.edges[usize::from(edges.0)];
-        let is_first = || account.first_revenue().is_none_or(|first| first >= opening_edge.at);
+    /// A customer with other subscriptions than their own.
+    pub fn look_with<'a>(&self, account: &'a Account, subscriptions: &'a Subscriptions, spans: SpanSet) -> Seen<'l, 'a> {
+        self.look_at(subscriptions, &account.usage, spans)
+    }
+
+    fn look_at<'a>(&self, subscriptions: &'a Subscriptions, usage: &UsageDays, spans: SpanSet) -> Seen<'l, 'a> {
+        let edges = self.frame.edges_of(spans);
+        let first_revenue = super::account::first_revenue(subscriptions, usage);
+        let sides = Sides::new(self, subscriptions, first_revenue, edges);
+        let mut rates = RunRates::new();
+        sides.put_rates(self, usage, edges, &mut rates);
+        Seen { lens: *self, sides, rates, first_revenue }
+    }
+
+    /// Changes a customer's usage, which has an effect on the run rates of some edges and on nothing else but the first revenue: as it was
+    /// and as it is.
+    pub fn look_around<'a>(
+        &self,
+        account: &'a mut Account,
+        (spans, edges): (SpanSet, EdgeSet),
+        change: impl FnOnce(&mut UsageDays),
+    ) -> [Seen<'l, 'a>; 2] {
+        let Account { subscriptions, usage } = account;
+        let before = self.look_at(subscriptions, usage, spans);
+        change(usage);
+        let first_revenue = super::account::first_revenue(subscriptions, usage);
+        let sides = match first_revenue == before.first_revenue {
+            true => before.sides.clone(),
+            false => Sides::new(self, subscriptions, first_revenue, self.frame.edges_of(spans)),
+        };
+        let mut rates = before.rates.clone();
+        sides.put_rates(self, usage, edges, &mut rates);
+        [before, Seen { lens: *self, sides, rates, first_revenue }]
+    }
+
+    /// The account's contributions to some spans, with their numbers.
+    pub fn assess(&self, account: &Account, spans: SpanSet, mut take: impl FnMut(usize, Placed)) {
+        let seen = self.look(account, spans);
+        spans.each(|span| seen.contribution(span).into_iter().for_each(|placed| take(span, placed)));
+    }
+}
+
+impl Seen<'_, '_> {
+    /// What the customer adds to a span, one of those that were asked for; `None` without revenue at both edges.
+    #[inline]
+    pub fn contribution(&self, span: usize) -> Option<Placed<'_>> {
+        let span = self.lens.frame.spans[span];
+        let (opening_edge, closing_edge) = (usize::from(span.opening), usize::from(span.closing));
+        let (opening, closing) = (self.sides.epoch(opening_edge), self.sides.epoch(closing_edge));
+        let (before, after) = (opening.committed + self.rates[opening_edge], closing.committed + self.rates[closing_edge]);
+        let is_first = || self.first_revenue.is_none_or(|first| first >= self.lens.frame.edges[opening_edge].at);
         let class = match (before, after) {
             (0, 0) => return None,
             (0, _) if is_first() => Class::New,
@@ -100,13 +132,13 @@ impl Lens<'_> {
             _ => Class::Retained,
         };
         let motions = match class {
-            Class::Expansion | Class::Contraction => motion::attribute(opening, closing, self.symbols),
+            Class::Expansion | Class::Contraction => {
+                let usage = self.rates[closing_edge] - self.rates[opening_edge];
+                motion::attribute(after - before, usage, (opening, closing), &self.lens)
+            }
             _ => [0; MOTIONS],
         };
-        let (number, side) = if before > 0 { (edges.0, opening) } else { (edges.1, closing) };
-        let edge = &self.frame.edges[usize::from(number)];
-        let value = |dimension: &Dimension| dimension.value(account, edge, side, self.frame, self.zone, self.symbols);
-        let segments = self.dimensions.iter().map(value).collect();
-        Some(Contribution { class, opening: before, closing: after, motions, segments })
+        let segments = if before > 0 { &opening.segments } else { &closing.segments };
+        Some(Placed { contribution: Contribution { class, opening: before, closing: after, motions }, segments })
     }
 }

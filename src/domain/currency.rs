@@ -22,6 +22,27 @@ impl Currency {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("???")
     }
+
+    /// Its letters.
+    pub fn code(self) -> [u8; 3] {
+        self.0
+    }
+
+    /// Its letters as one number.
+    pub(super) fn number(self) -> u16 {
+        self.0.iter().fold(0, |number, letter| number * 26 + u16::from(letter - b'A'))
+    }
+
+    /// The currency that [`Currency::number`] gave.
+    pub(super) fn of_number(number: u16) -> Currency {
+        let letter = |place: u16| b'A' + (number / place % 26) as u8;
+        Currency([letter(676), letter(26), letter(1)])
+    }
+
+    /// The currency that [`Currency::code`] gave.
+    pub(super) fn of_code(code: [u8; 3]) -> Currency {
+        Currency(code)
+    }
 }
 
 impl std::fmt::Debug for Currency {

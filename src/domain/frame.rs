@@ -41,19 +41,40 @@ pub struct Span {
     pub closing: u8,
 }
 
-/// A set of span numbers.
+/// A set of numbers below 128: those of spans, or of edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SpanSet(u128);
+pub struct Numbers(u128);
 
-impl SpanSet {
-    pub const EMPTY: SpanSet = SpanSet(0);
+/// A set of span numbers.
+pub type SpanSet = Numbers;
+/// A set of edge numbers.
+pub type EdgeSet = Numbers;
 
-    pub fn contains(self, span: usize) -> bool {
-        self.0 >> span & 1 == 1
+impl Numbers {
+    pub const EMPTY: Numbers = Numbers(0);
+
+    /// All numbers less than this one.
+    pub fn below(end: usize) -> Numbers {
+        Numbers((1u128 << end) - 1)
+    }
+
+    #[inline]
+    pub fn contains(self, number: usize) -> bool {
+        self.0 >> number & 1 == 1
     }
 
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// In ascending order.
+    #[inline]
+    pub fn each(self, mut take: impl FnMut(usize)) {
+        let mut left = self.0;
+        while left != 0 {
+            take(left.trailing_zeros() as usize);
+            left &= left - 1;
+        }
     }
 }
 
@@ -65,6 +86,10 @@ pub struct Frame {
     pub edges: Vec<EdgeAt>,
     pub spans: Vec<Span>,
     pub valuation: Valuation,
+    /// Numbers of the edges by their instant.
+    order: Vec<u8>,
+    /// By number of the edge: the spans that end there.
+    spans_of: Vec<u128>,
 }
 
 impl Frame {
@@ -83,10 +108,16 @@ impl Frame {
                 spans.push(Span { role, opening: edge_number(&mut kinds, opening), closing: edge_number(&mut kinds, closing) });
             }
         }
-        let edges =
+        let edges: Vec<EdgeAt> =
             kinds.iter().map(|kind| kind.instant(zone, as_of, today)).map(|at| EdgeAt { at, day: zone.day(at) }).collect();
         let valuation = rates.valuation(zone.day(zone.midnight(today.period_start(1))));
-        Frame { as_of, today, edges, spans, valuation }
+        let ends = |edge: usize| {
+            let ends = |span: &Span| usize::from(span.opening) == edge || usize::from(span.closing) == edge;
+            spans.iter().enumerate().fold(0, |set, (number, span)| set | u128::from(ends(span)) << number)
+        };
+        let spans_of = (0..edges.len()).map(ends).collect();
+        let order = in_time(&edges);
+        Frame { as_of, today, edges, spans, valuation, order, spans_of }
     }
 
     /// The same view later on the same civil day: only the live edge moves.
@@ -94,23 +125,45 @@ impl Frame {
         let mut frame = self.clone();
         frame.as_of = as_of;
         frame.edges[Frame::LIVE].at = as_of;
+        frame.order = in_time(&frame.edges);
         frame
     }
 
+    /// Numbers of the edges by their instant.
+    #[inline]
+    pub fn by_time(&self) -> impl Iterator<Item = usize> {
+        self.order.iter().map(|number| usize::from(*number))
+    }
+
     pub fn all_spans(&self) -> SpanSet {
-        SpanSet((1u128 << self.spans.len()) - 1)
+        Numbers::below(self.spans.len())
+    }
+
+    /// The edges that some spans compare.
+    #[inline]
+    pub fn edges_of(&self, spans: SpanSet) -> EdgeSet {
+        let mut edges = 0;
+        spans.each(|span| edges |= 1 << self.spans[span].opening | 1 << self.spans[span].closing);
+        Numbers(edges)
+    }
+
+    /// The spans that compare at least one of some edges.
+    #[inline]
+    pub fn spans_of(&self, edges: EdgeSet) -> SpanSet {
+        let mut spans = 0;
+        edges.each(|edge| spans |= self.spans_of[edge]);
+        Numbers(spans)
     }
 
     /// The span of a role, alone; none if there is no such span.
     pub fn only(&self, role: Role) -> SpanSet {
-        SpanSet(self.spans.iter().position(|span| span.role == role).map_or(0, |number| 1 << number))
+        Numbers(self.spans.iter().position(|span| span.role == role).map_or(0, |number| 1 << number))
     }
 
-    /// The spans with an edge that satisfies a condition.
-    pub fn spans_where(&self, touched: impl Fn(&EdgeAt) -> bool) -> SpanSet {
-        let edges = self.edges.iter().enumerate().fold(0u128, |set, (number, edge)| set | u128::from(touched(edge)) << number);
-        let ends = |span: &Span| edges >> span.opening | edges >> span.closing;
-        SpanSet(self.spans.iter().enumerate().fold(0, |set, (number, span)| set | (ends(span) & 1) << number))
+    /// The edges that satisfy a condition.
+    #[inline]
+    pub fn edges_where(&self, holds: impl Fn(&EdgeAt) -> bool) -> EdgeSet {
+        Numbers(self.edges.iter().enumerate().fold(0, |set, (number, edge)| set | u128::from(holds(edge)) << number))
     }
 
     /// The earliest instant any edge lies at.
@@ -132,4 +185,11 @@ fn edge_number(kinds: &mut Vec<Edge>, edge: Edge) -> u8 {
         kinds.len() - 1
     });
     number as u8
+}
+
+/// Numbers of edges by their instant.
+fn in_time(edges: &[EdgeAt]) -> Vec<u8> {
+    let mut order: Vec<u8> = (0..edges.len() as u8).collect();
+    order.sort_by_key(|number| edges[usize::from(*number)].at);
+    order
 }

@@ -10,6 +10,7 @@ pub mod facts;
 pub mod frame;
 pub mod money;
 pub mod motion;
+pub mod packed;
 pub mod rates;
 pub mod segment;
 pub mod side;

@@ -15,8 +15,25 @@ pub const MICROS_PER_UNIT: Micros = 1_000_000;
 #[inline]
 pub fn half_even(numerator: i128, denominator: i128) -> i128 {
     debug_assert!(denominator > 0);
+    // Nearly all numbers fit 64 bits, whose division takes a fraction of the time.
+    if let (Ok(numerator), Ok(denominator)) = (i64::try_from(numerator), i64::try_from(denominator)) {
+        return half_even_narrow(numerator, denominator).into();
+    }
     let quotient = numerator.div_euclid(denominator);
     let remainder = numerator.rem_euclid(denominator);
+    let up = match remainder.cmp(&(denominator - remainder)) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Greater => 1,
+        std::cmp::Ordering::Equal => quotient & 1,
+    };
+    quotient + up
+}
+
+#[inline]
+fn half_even_narrow(numerator: i64, denominator: i64) -> i64 {
+    let quotient = numerator.div_euclid(denominator);
+    // Less than the denominator, whatever the product wraps to.
+    let remainder = numerator.wrapping_sub(quotient.wrapping_mul(denominator));
     let up = match remainder.cmp(&(denominator - remainder)) {
         std::cmp::Ordering::Less => 0,
         std::cmp::Ordering::Greater => 1,

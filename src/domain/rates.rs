@@ -1,5 +1,6 @@
 //! Sums of contributions over customers, and the rates that are drawn from them: integers throughout, one division at the end.
 
+use super::assess::{Class, Contribution};
 use super::money::{MICROS_PER_UNIT, Micros, ratio};
 use super::motion::MOTIONS;
 
@@ -59,32 +60,55 @@ pub struct Sums {
 
 impl Sums {
     pub fn add(&mut self, other: &Sums) {
-        self.merge(other, 1);
-    }
-
-    pub fn subtract(&mut self, other: &Sums) {
-        self.merge(other, -1);
-    }
-
-    fn merge(&mut self, other: &Sums, sign: i64) {
         let (money, more) = (&mut self.money, &other.money);
-        let by = i128::from(sign);
-        money.opening += by * more.opening;
-        money.new += by * more.new;
-        money.reactivation += by * more.reactivation;
-        money.churn += by * more.churn;
-        money.comparison_expansion += by * more.comparison_expansion;
+        money.opening += more.opening;
+        money.new += more.new;
+        money.reactivation += more.reactivation;
+        money.churn += more.churn;
+        money.comparison_expansion += more.comparison_expansion;
         for motion in 0..MOTIONS {
-            money.expansion[motion] += by * more.expansion[motion];
-            money.contraction[motion] += by * more.contraction[motion];
+            money.expansion[motion] += more.expansion[motion];
+            money.contraction[motion] += more.contraction[motion];
         }
         let (customers, more) = (&mut self.customers, &other.customers);
-        customers.opening += sign * more.opening;
-        customers.new += sign * more.new;
-        customers.reactivation += sign * more.reactivation;
-        customers.expansion += sign * more.expansion;
-        customers.contraction += sign * more.contraction;
-        customers.churn += sign * more.churn;
+        customers.opening += more.opening;
+        customers.new += more.new;
+        customers.reactivation += more.reactivation;
+        customers.expansion += more.expansion;
+        customers.contraction += more.contraction;
+        customers.churn += more.churn;
+    }
+
+    /// Adds what one customer contributes so many times: 1, or -1 to take it out.
+    #[inline]
+    pub fn put(&mut self, contribution: &Contribution, times: i64) {
+        let (money, customers, by) = (&mut self.money, &mut self.customers, Micros::from(times));
+        if contribution.opening > 0 {
+            money.opening += by * contribution.opening;
+            customers.opening += times;
+        }
+        let by_motion = |sums: &mut [Micros; MOTIONS]| {
+            for (sum, motion) in sums.iter_mut().zip(&contribution.motions) {
+                *sum += by * motion;
+            }
+        };
+        match contribution.class {
+            Class::New => (money.new, customers.new) = (money.new + by * contribution.closing, customers.new + times),
+            Class::Reactivation => {
+                (money.reactivation, customers.reactivation) =
+                    (money.reactivation + by * contribution.closing, customers.reactivation + times);
+            }
+            Class::Churn => (money.churn, customers.churn) = (money.churn + by * contribution.opening, customers.churn + times),
+            Class::Expansion => {
+                by_motion(&mut money.expansion);
+                customers.expansion += times;
+            }
+            Class::Contraction => {
+                by_motion(&mut money.contraction);
+                customers.contraction += times;
+            }
+            Class::Retained => {}
+        }
     }
 
     /// The rates over these sums; growth only where the window has a comparison window.
@@ -205,12 +229,35 @@ mod tests {
     }
 
     #[test]
-    fn adding_and_subtracting_cancel() {
-        let (one, two) = (sums(5, 3, 2, 1), sums(50, 30, 20, 10));
-        let mut total = one;
-        total.add(&two);
-        assert_eq!(total.money.opening, 55);
-        total.subtract(&two);
-        assert_eq!(total, one);
+    fn what_a_customer_contributes_comes_and_goes() {
+        let of = |class, opening, closing| Contribution { class, opening, closing, motions: [1, 2, 3, 4, 5] };
+        let mut total = Sums::default();
+        for (class, opening, closing, existing, customers) in [
+            (Class::New, 0, 15, 0, 1),
+            (Class::Reactivation, 0, 15, 0, 1),
+            (Class::Churn, 15, 0, 1, 0),
+            (Class::Expansion, 15, 30, 1, 1),
+            (Class::Contraction, 30, 15, 1, 1),
+            (Class::Retained, 15, 15, 1, 1),
+        ] {
+            let contribution = of(class, opening, closing);
+            let mut alone = Sums::default();
+            alone.put(&contribution, 1);
+            assert_eq!((alone.money.opening, alone.money.closing()), (opening, closing), "{class:?}");
+            assert_eq!((alone.customers.opening, alone.customers.closing()), (existing, customers), "{class:?}");
+            total.add(&alone);
+            total.put(&contribution, 1);
+        }
+        for (class, opening, closing) in [
+            (Class::New, 0, 15),
+            (Class::Reactivation, 0, 15),
+            (Class::Churn, 15, 0),
+            (Class::Expansion, 15, 30),
+            (Class::Contraction, 30, 15),
+            (Class::Retained, 15, 15),
+        ] {
+            total.put(&of(class, opening, closing), -2);
+        }
+        assert_eq!(total, Sums::default());
     }
 }

@@ -1,10 +1,13 @@
 //! Segments: the value a customer has in one dimension at one edge.
 
-use super::account::{Account, Subscription, Version};
-use super::calendar::{Instant, Zone};
-use super::frame::{EdgeAt, Frame};
-use super::side::Side;
+use super::account::{State, Subscriptions};
+use super::assess::Lens;
+use super::calendar::Instant;
+use super::packed::Id;
+use super::side::Epoch;
 use super::symbol::{Symbol, Symbols};
+use smallvec::SmallVec;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// The value of customers that have none.
@@ -37,29 +40,6 @@ impl Dimension {
         }
     }
 
-    /// The value of a customer that has revenue at one of the ends of a span, judged at `edge`.
-    pub fn value(
-        self,
-        account: &Account,
-        edge: &EdgeAt,
-        side: &Side,
-        frame: &Frame,
-        zone: &Zone,
-        symbols: &Symbols,
-    ) -> SegmentValue {
-        match self {
-            Dimension::Cohort => {
-                let first = account.first_revenue().unwrap_or(frame.as_of);
-                let date = zone.day(first).date();
-                SegmentValue(date.year() as u32 * 12 + date.month() as u32 - 1)
-            }
-            Dimension::Plan { usage } => SegmentValue(side.top_plan(symbols).unwrap_or(usage).0),
-            Dimension::Attribute { key, unknown } => {
-                SegmentValue(attribute(account.subscriptions(), key, edge.at, frame.as_of).unwrap_or(unknown).0)
-            }
-        }
-    }
-
     /// The text of a value of this dimension.
     pub fn text(self, value: SegmentValue, symbols: &Symbols) -> Arc<str> {
         match self {
@@ -69,28 +49,74 @@ impl Dimension {
     }
 }
 
+impl Lens<'_> {
+    /// The civil month of first revenue, the value of a customer in [`Dimension::Cohort`].
+    #[inline]
+    pub(super) fn cohort(&self, first_revenue: Option<Instant>) -> SegmentValue {
+        if !self.dimensions.contains(&Dimension::Cohort) {
+            return SegmentValue(0);
+        }
+        let date = self.zone.day(first_revenue.unwrap_or(self.frame.as_of)).date();
+        SegmentValue(date.year() as u32 * 12 + date.month() as u32 - 1)
+    }
+
+    /// The values of a customer judged at an edge of an epoch: any of its edges gives the same, since no state lies between them.
+    pub(super) fn segments(
+        &self,
+        subscriptions: &Subscriptions,
+        epoch: &Epoch,
+        at: Instant,
+        cohort: SegmentValue,
+    ) -> SmallVec<[SegmentValue; 4]> {
+        let value = |dimension: &Dimension| match *dimension {
+            Dimension::Cohort => cohort,
+            Dimension::Plan { usage } => SegmentValue(epoch.top_plan(&self.frame.valuation, self.symbols).unwrap_or(usage).0),
+            Dimension::Attribute { key, unknown } => {
+                SegmentValue(attribute(subscriptions, key, at, self.frame.as_of).unwrap_or(unknown).0)
+            }
+        };
+        self.dimensions.iter().map(value).collect()
+    }
+}
+
 /// Of the states before the edge that have the attribute the latest; if there is none, the earliest from the edge to `as_of`.
-fn attribute(subscriptions: &[Subscription], key: Symbol, at: Instant, as_of: Instant) -> Option<Symbol> {
-    let holding = |subscription| states_with(subscription, key);
-    let latest =
-        subscriptions.iter().flat_map(holding).filter(|(_, version)| version.effective_at < at).max_by_key(|state| order(*state));
-    let found = latest.or_else(|| {
-        let later = |(_, version): &(&str, &Version)| version.effective_at >= at && version.effective_at < as_of;
-        subscriptions.iter().flat_map(holding).filter(later).min_by_key(|state| order(*state))
-    });
-    found.and_then(|(_, version)| version.attribute(key))
+fn attribute(subscriptions: &Subscriptions, key: Symbol, at: Instant, as_of: Instant) -> Option<Symbol> {
+    let (mut latest, mut later): (Option<Holding>, Option<Holding>) = (None, None);
+    for subscription in subscriptions.iter() {
+        for state in subscription.states().take_while(|state| state.effective_at < as_of.max(at)) {
+            let Some(value) = state.details().attribute(key) else { continue };
+            let holding = Holding { subscription: subscription.id, state, value };
+            if state.effective_at < at {
+                if latest.is_none_or(|latest| latest.is_before(&holding)) {
+                    latest = Some(holding);
+                }
+            } else if state.effective_at < as_of && later.is_none_or(|later| holding.is_before(&later)) {
+                later = Some(holding);
+            }
+        }
+    }
+    latest.or(later).map(|holding| holding.value)
 }
 
-/// The states of a subscription, of any status, that have an attribute.
-fn states_with(subscription: &Subscription, key: Symbol) -> impl Iterator<Item = (&str, &Version)> {
-    subscription
-        .versions
-        .iter()
-        .filter(move |version| version.attribute(key).is_some())
-        .map(|version| (&*subscription.id, version))
+/// A state, of any status, that has an attribute.
+#[derive(Clone, Copy)]
+struct Holding<'a> {
+    subscription: Id<'a>,
+    state: State<'a>,
+    value: Symbol,
 }
 
-/// The order of states over all subscriptions of a customer.
-fn order<'a>((id, version): (&'a str, &'a Version)) -> (Instant, i64, &'a str, &'a str) {
-    (version.effective_at, version.version, &version.event_id, id)
+impl Holding<'_> {
+    /// In the order of states over all subscriptions of a customer.
+    fn is_before(&self, other: &Holding) -> bool {
+        let order = |holding: &Holding| {
+            let details = holding.state.details();
+            (details.version, details.event_id.text().to_string(), holding.subscription.text().to_string())
+        };
+        match self.state.effective_at.cmp(&other.state.effective_at) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => order(self) < order(other),
+        }
+    }
 }

@@ -1,72 +1,189 @@
-//! One customer at one edge: what counts there and what it is worth in the reporting currency.
+//! One customer at every edge of a frame: what counts there and what it is worth in the reporting currency.
+//!
+//! Hardly any customer changes between all edges, so edges with the same states before them share an *epoch*: which states hold,
+//! what they are worth, and the customer's value in each dimension are found once for each.
 
-use super::account::{Account, Item, Version};
-use super::calendar::Zone;
+use super::account::{ItemRef, State, States, Subscriptions};
+use super::assess::Lens;
+use super::calendar::{Day, Instant};
 use super::currency::Valuation;
-use super::frame::EdgeAt;
+use super::frame::EdgeSet;
 use super::money::Micros;
+use super::segment::SegmentValue;
 use super::symbol::{Symbol, Symbols};
+use super::usage::UsageDays;
+use smallvec::SmallVec;
 
-/// A customer's revenue at an edge, and the states it comes from.
+/// What holds at some edges: the same states of all subscriptions.
 #[derive(Clone, Debug)]
-pub struct Side<'a> {
-    /// The state of each subscription at the edge, in the account's order; `None` before its first.
-    states: Vec<Option<&'a Version>>,
-    valuation: &'a Valuation,
+pub struct Epoch<'a> {
+    /// The state of each subscription, in the account's order; `None` before its first.
+    states: SmallVec<[Option<State<'a>>; 1]>,
     /// Committed MRR of all subscriptions, converted.
     pub committed: Micros,
-    /// Usage run rate, converted.
-    pub run_rate: Micros,
+    /// Whether some subscription counts.
+    counts: bool,
+    /// The customer's value in each dimension.
+    pub segments: SmallVec<[SegmentValue; 4]>,
 }
+
+/// A customer's revenue at the edges of a frame.
+#[derive(Clone, Debug)]
+pub struct Sides<'a> {
+    subscriptions: &'a Subscriptions,
+    epochs: SmallVec<[Epoch<'a>; 3]>,
+    /// The number of each edge's epoch; of edges that were not asked for, anything.
+    epoch_of: SmallVec<[u8; 24]>,
+}
+
+/// Usage run rates at the edges of a frame, converted; of edges that were not asked for, 0.
+pub type RunRates = SmallVec<[Micros; 24]>;
 
 /// One counting item with its converted MRR.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
     /// Number of the subscription in the account.
     pub subscription: usize,
-    pub item: &'a Item,
+    pub item: ItemRef<'a>,
     pub mrr: Micros,
 }
 
-impl<'a> Side<'a> {
-    pub fn new(account: &'a Account, edge: &EdgeAt, zone: &Zone, valuation: &'a Valuation) -> Side<'a> {
-        let states = account.subscriptions().iter().map(|subscription| subscription.at(edge.at)).collect();
-        let usage = account.usage();
-        let run_rate =
-            if usage.bins().is_empty() { 0 } else { usage.run_rate(edge, account.usage_cut_off(edge.at, zone), valuation) };
-        let mut side = Side { states, valuation, committed: 0, run_rate };
-        side.committed = side.lines().map(|line| line.mrr).sum();
-        side
+/// A subscription whose states are passed one after the other.
+#[derive(Clone)]
+struct Passing<'a> {
+    states: States<'a>,
+    next: Option<State<'a>>,
+    state: Option<State<'a>>,
+}
+
+impl<'a> Passing<'a> {
+    fn new(mut states: States<'a>) -> Passing<'a> {
+        Passing { next: states.next(), states, state: None }
     }
 
-    pub fn revenue(&self) -> Micros {
-        self.committed + self.run_rate
+    /// Passes the states before an instant. Whether there were any.
+    #[inline]
+    fn pass(&mut self, at: Instant) -> bool {
+        let mut passed = false;
+        while let Some(next) = self.next.filter(|next| next.effective_at < at) {
+            (self.state, self.next, passed) = (Some(next), self.states.next(), true);
+        }
+        passed
+    }
+}
+
+impl<'a> Sides<'a> {
+    /// What a customer with these subscriptions, and first revenue at some time, has committed at some edges of the lens' frame.
+    pub fn new(lens: &Lens, subscriptions: &'a Subscriptions, first_revenue: Option<Instant>, edges: EdgeSet) -> Sides<'a> {
+        let frame = lens.frame;
+        let mut passing: SmallVec<[Passing; 1]> =
+            subscriptions.iter().map(|subscription| Passing::new(subscription.states())).collect();
+        let cohort = lens.cohort(first_revenue);
+        let mut sides = Sides { subscriptions, epochs: SmallVec::new(), epoch_of: SmallVec::from_elem(0, frame.edges.len()) };
+        for number in frame.by_time().filter(|number| edges.contains(*number)) {
+            let at = frame.edges[number].at;
+            let mut passed = sides.epochs.is_empty();
+            passing.iter_mut().for_each(|subscription| passed |= subscription.pass(at));
+            if passed {
+                let states = passing.iter().map(|subscription| subscription.state).collect();
+                sides.epochs.push(Epoch::new(lens, subscriptions, states, at, cohort));
+            }
+            sides.epoch_of[number] = (sides.epochs.len() - 1) as u8;
+        }
+        sides
+    }
+
+    /// The epoch of an edge.
+    #[inline]
+    pub fn epoch(&self, edge: usize) -> &Epoch<'a> {
+        &self.epochs[usize::from(self.epoch_of[edge])]
+    }
+
+    /// Takes up the run rates at some edges; those of other edges stay.
+    pub fn put_rates(&self, lens: &Lens, usage: &UsageDays, edges: EdgeSet, rates: &mut RunRates) {
+        let frame = lens.frame;
+        rates.resize(frame.edges.len(), 0);
+        if usage.is_empty() {
+            edges.each(|edge| rates[edge] = 0);
+            return;
+        }
+        edges.each(|edge| {
+            let (at, day) = (frame.edges[edge].at, frame.edges[edge].day);
+            let cut_off = if self.epoch(edge).counts { None } else { self.cut_off(at, lens) };
+            rates[edge] = usage.run_rate(day, cut_off, &frame.valuation);
+        });
+    }
+
+    /// The civil day up to which usage is left out at an edge where nothing counts: if something did, the day of the latest change
+    /// from counting to not counting.
+    fn cut_off(&self, at: Instant, lens: &Lens) -> Option<Day> {
+        let stop = self.subscriptions.iter().filter_map(|subscription| last_stop(subscription.states(), at)).max();
+        stop.map(|stop| lens.zone.day(stop))
+    }
+}
+
+/// The instant of the latest change from counting to not counting before an edge.
+fn last_stop(states: States, at: Instant) -> Option<Instant> {
+    let (mut counted, mut stop) = (false, None);
+    for state in states.take_while(|state| state.effective_at < at) {
+        if counted && !state.counts() {
+            stop = Some(state.effective_at);
+        }
+        counted = state.counts();
+    }
+    stop
+}
+
+impl<'a> Epoch<'a> {
+    fn new(
+        lens: &Lens,
+        subscriptions: &Subscriptions,
+        states: SmallVec<[Option<State<'a>>; 1]>,
+        at: Instant,
+        cohort: SegmentValue,
+    ) -> Epoch<'a> {
+        let counts = states.iter().flatten().any(|state| state.counts());
+        let mut epoch = Epoch { states, committed: 0, counts, segments: SmallVec::new() };
+        epoch.committed = epoch.lines(&lens.frame.valuation).map(|line| line.mrr).sum();
+        epoch.segments = lens.segments(subscriptions, &epoch, at, cohort);
+        epoch
     }
 
     /// Every item that counts, by subscription and item id.
-    pub fn lines(&self) -> impl Iterator<Item = Line<'a>> {
-        let valuation = self.valuation;
-        let counting = |(number, state): (usize, &Option<&'a Version>)| state.filter(|v| v.status.counts()).map(|v| (number, v));
-        self.states.iter().enumerate().filter_map(counting).flat_map(move |(subscription, version)| {
-            let worth = move |item: &Item| version.currency.map_or(0, |currency| valuation.convert(item.mrr.into(), currency));
-            version.items.iter().map(move |item| Line { subscription, item, mrr: worth(item) })
-        })
+    pub fn lines<'l>(&'l self, valuation: &'l Valuation) -> impl Iterator<Item = Line<'a>> + 'l {
+        self.states.iter().enumerate().flat_map(move |(subscription, state)| lines(subscription, *state, valuation))
     }
 
-    /// Whether every subscription is in the same state at both edges.
-    pub fn same_states(&self, other: &Side) -> bool {
-        let same = |(a, b): (&Option<&Version>, &Option<&Version>)| match (a, b) {
-            (Some(a), Some(b)) => std::ptr::eq(*a, *b),
-            (None, None) => true,
-            _ => false,
-        };
-        self.states.iter().zip(&other.states).all(same)
+    /// The state of each subscription, in the account's order.
+    pub fn states(&self) -> &[Option<State<'a>>] {
+        &self.states
     }
 
     /// Plan of the counting item worth most, ties to the smallest plan id; `None` if no item is worth anything.
-    pub fn top_plan(&self, symbols: &Symbols) -> Option<Symbol> {
-        let worth_more =
-            |a: &Line, b: &Line| a.mrr.cmp(&b.mrr).then_with(|| symbols.text(b.item.plan).cmp(symbols.text(a.item.plan)));
-        self.lines().filter(|line| line.mrr > 0).max_by(worth_more).map(|line| line.item.plan)
+    pub fn top_plan(&self, valuation: &Valuation, symbols: &Symbols) -> Option<Symbol> {
+        let mut top: Option<(Micros, Symbol)> = None;
+        for line in self.lines(valuation).filter(|line| line.mrr > 0) {
+            let is_more = |(mrr, plan): (Micros, Symbol)| {
+                line.mrr > mrr || line.mrr == mrr && symbols.text(line.item.plan) < symbols.text(plan)
+            };
+            if top.is_none_or(is_more) {
+                top = Some((line.mrr, line.item.plan));
+            }
+        }
+        top.map(|(_, plan)| plan)
     }
+}
+
+/// The items of a state that counts, with their converted MRR.
+#[inline]
+pub fn lines<'a, 'v>(
+    subscription: usize,
+    state: Option<State<'a>>,
+    valuation: &'v Valuation,
+) -> impl Iterator<Item = Line<'a>> + use<'a, 'v> {
+    let details = state.filter(|state| state.counts()).map(State::details);
+    details.into_iter().flat_map(move |details| {
+        let worth = move |mrr: i64| details.currency.map_or(0, |currency| valuation.convert(mrr.into(), currency));
+        details.items().map(move |item| Line { subscription, item, mrr: worth(item.mrr) })
+    })
 }

@@ -3,34 +3,19 @@
 //! A DashMap of many small parts, so that growing one is not felt and a sweep over all accounts can be cut into slices between
 //! which facts go on arriving. The writer finds an account with one hash and holds the lock of its part while it works on it.
 
+use super::key::{Key, Keyed, Sought};
 use crate::domain::account::Account;
 use dashmap::{DashMap, RwLock};
 use hashbrown::HashTable;
-use hashbrown::hash_table;
-use siphasher::sip::SipHasher13;
-use std::hash::BuildHasher;
+use hashbrown::hash_table::Entry;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Parts of a new shard: a thousand accounts each for a million.
 pub const PARTS: usize = 1024;
 
-/// An account, and where it stands in the taking of images.
-#[derive(Debug, Default)]
-pub struct Entry {
-    pub account: Account,
-    /// The epoch in which the account changed last; 0 for one that has no fact yet.
-    pub changed: u32,
-    /// The epoch whose image holds the account already.
-    pub saved: u32,
-}
-
-impl Entry {
-    /// The epoch in which restored accounts changed last; the first one of a restored shard comes after it.
-    pub const RESTORED: u32 = 1;
-}
-
 /// The accounts of a part.
-pub type Part = HashTable<(Box<str>, Entry)>;
+pub type Part = HashTable<(Key, Account)>;
 
 /// Where an account is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -39,54 +24,80 @@ pub struct Place {
     pub hash: u64,
 }
 
-/// Keys the hashes of customer ids, which come from outside, so that nobody can choose ids that meet. An image goes through the
-/// accounts in the order of their hashes: a shard restored under the same key builds one part after the other.
+/// The map never hashes by itself: every table in it is asked with a hash at hand.
 #[derive(Clone, Copy, Debug)]
-struct Keyed(u64, u64);
+struct Unhashed;
 
-impl BuildHasher for Keyed {
-    type Hasher = SipHasher13;
+impl BuildHasher for Unhashed {
+    type Hasher = Unhashed;
 
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
+    fn build_hasher(&self) -> Unhashed {
+        Unhashed
     }
+}
+
+impl Hasher for Unhashed {
+    fn finish(&self) -> u64 {
+        unreachable!("accounts are looked for by the hash at hand")
+    }
+
+    fn write(&mut self, _: &[u8]) {}
 }
 
 /// Accounts by customer id.
 #[derive(Debug)]
 pub struct Accounts {
-    map: DashMap<Box<str>, Entry, Keyed>,
+    map: DashMap<Key, Account, Unhashed>,
+    keyed: Keyed,
     /// Asking the map would take the lock of every part.
     len: AtomicUsize,
+    /// Memory of customer ids that have their own.
+    key_bytes: AtomicUsize,
 }
 
 impl Accounts {
     /// `parts` is a power of two, at least 2; `key` is random, and that of the images.
     pub fn new(parts: usize, key: (u64, u64)) -> Accounts {
-        Accounts { map: DashMap::with_hasher_and_shard_amount(Keyed(key.0, key.1), parts), len: AtomicUsize::new(0) }
+        let map = DashMap::with_hasher_and_shard_amount(Unhashed, parts);
+        Accounts { map, keyed: Keyed(key.0, key.1), len: AtomicUsize::new(0), key_bytes: AtomicUsize::new(0) }
     }
 
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
     }
 
+    /// Memory of customer ids that have their own, without the allocator's share.
+    pub fn key_bytes(&self) -> usize {
+        self.key_bytes.load(Ordering::Relaxed)
+    }
+
     pub fn contains(&self, customer_id: &str) -> bool {
-        self.map.contains_key(customer_id)
+        let place = self.place(customer_id);
+        Accounts::get(&self.part(place.part).read(), place, customer_id).is_some()
     }
 
     /// The first customer, in no order, for whom a condition holds.
     pub fn find(&self, condition: impl Fn(&str) -> bool) -> Option<String> {
-        let found =
-            |part: &RwLock<Part>| part.read().iter().find(|(customer, _)| condition(customer)).map(|(id, _)| id.to_string());
+        let found = |part: &RwLock<Part>| {
+            let part = part.read();
+            let mut found = part.iter().filter(|(key, _)| key.with_text(&condition));
+            found.next().map(|(key, _)| key.with_text(str::to_owned))
+        };
         self.map.shards().iter().find_map(|part| found(part))
     }
 
+    #[inline]
     pub fn place(&self, customer_id: &str) -> Place {
-        self.place_of(self.map.hash_usize(&customer_id) as u64)
+        self.place_of(self.keyed.hash(customer_id))
     }
 
+    #[inline]
     pub fn place_of(&self, hash: u64) -> Place {
         Place { part: self.map.determine_shard(hash as usize), hash }
+    }
+
+    fn place_of_key(&self, key: &Key) -> Place {
+        key.with_text(|customer_id| self.place(customer_id))
     }
 
     /// Number of parts.
@@ -101,23 +112,28 @@ impl Accounts {
     /// Looks at every account, in no order.
     pub fn each(&self, mut look: impl FnMut(&str, &Account)) {
         for part in self.map.shards() {
-            part.read().iter().for_each(|(customer, entry)| look(customer, &entry.account));
+            part.read().iter().for_each(|(key, account)| key.with_text(|customer_id| look(customer_id, account)));
         }
     }
 
     /// The account of a customer in its part.
     pub fn get<'a>(part: &'a Part, place: Place, customer_id: &str) -> Option<&'a Account> {
-        part.find(place.hash, |(customer, _)| **customer == *customer_id).map(|(_, entry)| &entry.account)
+        let sought = Sought::of(customer_id);
+        part.find(place.hash, |(key, _)| sought.is(key)).map(|(_, account)| account)
     }
 
-    /// The entry of a customer in its part, which the caller has locked, and whether it was made just now.
-    pub fn entry<'a>(&self, part: &'a mut Part, place: Place, customer_id: &str) -> (&'a mut Entry, bool) {
-        let hash_of = |(customer, _): &(Box<str>, Entry)| self.map.hasher().hash_one(&**customer);
-        match part.entry(place.hash, |(customer, _)| **customer == *customer_id, hash_of) {
-            hash_table::Entry::Occupied(known) => (&mut known.into_mut().1, false),
-            hash_table::Entry::Vacant(vacant) => {
+    /// The account of a customer in its part, which the caller has locked, and whether it was made just now.
+    #[inline]
+    pub fn entry<'a>(&self, part: &'a mut Part, place: Place, customer_id: &str) -> (&'a mut Account, bool) {
+        let sought = Sought::of(customer_id);
+        let hash_of = |(key, _): &(Key, Account)| key.with_text(|customer_id| self.keyed.hash(customer_id));
+        match part.entry(place.hash, |(key, _)| sought.is(key), hash_of) {
+            Entry::Occupied(known) => (&mut known.into_mut().1, false),
+            Entry::Vacant(vacant) => {
+                let key = sought.to_key();
                 self.len.fetch_add(1, Ordering::Relaxed);
-                (&mut vacant.insert((customer_id.into(), Entry::default())).into_mut().1, true)
+                self.key_bytes.fetch_add(key.bytes(), Ordering::Relaxed);
+                (&mut vacant.insert((key, Account::default())).into_mut().1, true)
             }
         }
     }
@@ -128,15 +144,15 @@ impl Accounts {
         &self,
         part: &mut Part,
         place: Place,
-        (customer_id, account): (Box<str>, Account),
+        (customer_id, account): (&str, Account),
         expected: usize,
     ) -> Option<Account> {
         if part.capacity() == 0 {
             *part = Part::with_capacity(expected);
         }
-        let (entry, new) = self.entry(part, place, &customer_id);
-        let replaced = std::mem::replace(entry, Entry { account, changed: Entry::RESTORED, saved: 0 });
-        (!new).then_some(replaced.account)
+        let (known, new) = self.entry(part, place, customer_id);
+        let replaced = std::mem::replace(known, account);
+        (!new).then_some(replaced)
     }
 }
 
@@ -163,20 +179,54 @@ impl Pass {
     /// Looks at a slice, a whole part if that holds no more than about `most` accounts. Returns how many there were.
     pub fn next(&mut self, accounts: &Accounts, most: usize, mut look: impl FnMut(&str, &Account)) -> usize {
         let part = accounts.part(self.part).read();
-        if self.slice == 0 {
-            self.slices = part.len().div_ceil(most.max(1)).max(1) as u64;
-        }
-        let here = |customer: &str| self.slices == 1 || slice_of(accounts.place(customer).hash, self.slices) == self.slice;
+        let slice = self.begin(part.len(), most);
         let mut looked_at = 0;
-        for (customer, entry) in part.iter().filter(|(customer, _)| here(customer)) {
-            look(customer, &entry.account);
+        for (key, account) in part.iter().filter(|(key, _)| slice.holds(|| accounts.place_of_key(key))) {
+            key.with_text(|customer_id| look(customer_id, account));
             looked_at += 1;
         }
+        self.end();
+        looked_at
+    }
+
+    /// The same, to change the accounts.
+    pub fn next_mut(&mut self, accounts: &Accounts, most: usize, mut change: impl FnMut(&Key, &mut Account)) -> usize {
+        let mut part = accounts.part(self.part).write();
+        let slice = self.begin(part.len(), most);
+        let mut changed = 0;
+        for (key, account) in part.iter_mut().filter(|(key, _)| slice.holds(|| accounts.place_of_key(key))) {
+            change(key, account);
+            changed += 1;
+        }
+        self.end();
+        changed
+    }
+
+    fn begin(&mut self, length: usize, most: usize) -> Slice {
+        if self.slice == 0 {
+            self.slices = length.div_ceil(most.max(1)).max(1) as u64;
+        }
+        Slice { number: self.slice, of: self.slices }
+    }
+
+    fn end(&mut self) {
         self.slice += 1;
         if self.slice == self.slices {
             (self.part, self.slice) = (self.part + 1, 0);
         }
-        looked_at
+    }
+}
+
+/// A slice of a part.
+#[derive(Clone, Copy)]
+struct Slice {
+    number: u64,
+    of: u64,
+}
+
+impl Slice {
+    fn holds(self, place: impl FnOnce() -> Place) -> bool {
+        self.of == 1 || slice_of(place().hash, self.of) == self.number
     }
 }
 
@@ -193,8 +243,8 @@ mod tests {
     fn put(accounts: &Accounts, number: usize) -> Place {
         let customer_id = format!("cus_{number}");
         let place = accounts.place(&customer_id);
-        let account = Account::from_parts(Vec::new(), Vec::new(), Some(Instant(number as i64))).expect("sound");
-        let replaced = accounts.restore(&mut accounts.part(place.part).write(), place, (customer_id.into(), account), 0);
+        let account = Account::from_parts(&[], &[], Some(Instant(number as i64))).expect("sound");
+        let replaced = accounts.restore(&mut accounts.part(place.part).write(), place, (&customer_id, account), 0);
         assert_eq!(replaced, None);
         place
     }
@@ -210,7 +260,7 @@ mod tests {
             let (mut pass, mut seen, mut next, mut longest) = (Pass::default(), Vec::new(), 500, 0);
             while !pass.is_over(&accounts) {
                 let before = seen.len();
-                let looked_at = pass.next(&accounts, most, |_, account| seen.extend(account.first_usage().map(|at| at.0)));
+                let looked_at = pass.next(&accounts, most, |_, account| seen.extend(account.first_revenue().map(|at| at.0)));
                 assert_eq!(looked_at, seen.len() - before);
                 longest = longest.max(looked_at);
                 // Tables grow meanwhile.

@@ -5,6 +5,7 @@ pub mod dedup;
 mod generation;
 pub mod image;
 pub mod judgement;
+mod key;
 pub mod plan;
 pub mod rejected;
 pub mod report;

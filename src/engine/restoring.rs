@@ -9,7 +9,7 @@ use super::dedup::{Dedup, Memory};
 use super::generation::{Generation, Refilling};
 use super::image::Head;
 use super::plan::Plan;
-use super::shard::{Restored, Shard};
+use super::shard::{RESTORED, Restored, Shard};
 use super::today::Today;
 use crate::domain::account::Account;
 use crate::domain::calendar::Instant;
@@ -93,13 +93,14 @@ impl Restoring {
     }
 
     /// Takes up an account, in place of one taken up before.
-    pub fn account(&self, customer_id: Box<str>, mut account: Account) -> Result<(), Mismatch> {
+    pub fn account(&self, customer_id: &str, mut account: Account) -> Result<(), Mismatch> {
         let texts = self.head.texts;
         if let Some(symbol) = account.symbols().map(|symbol| symbol.0).find(|symbol| *symbol >= texts) {
             return Err(Mismatch::Symbol { symbol, texts });
         }
         account.drop_usage_before(self.head.floor);
-        let place = self.accounts.place(&customer_id);
+        account.set_mark(RESTORED);
+        let place = self.accounts.place(customer_id);
         let mut part = self.accounts.part(place.part).write();
         let mut tally = locked(&self.tallies[place.part % TALLIES]);
         tally.count(&account, 1);

@@ -28,6 +28,8 @@ pub struct Used<'a> {
 #[derive(Debug)]
 pub struct Today {
     view: Option<View>,
+    /// A view whose accounts are still being counted, one after the other.
+    beginning: Option<View>,
     /// What lies at or after this instant is ahead.
     as_of: Instant,
     ahead: BinaryHeap<Reverse<Ahead>>,
@@ -55,7 +57,13 @@ impl Today {
     /// Without a view, and with what lay ahead when an image was taken, from `passed` on; what has passed since counts when a
     /// view begins.
     pub fn restored(ahead: &[Ahead], passed: Instant) -> Today {
-        Today { view: None, as_of: Instant(i64::MIN), ahead: ahead.iter().cloned().map(Reverse).collect(), passed }
+        Today {
+            view: None,
+            beginning: None,
+            as_of: Instant(i64::MIN),
+            ahead: ahead.iter().cloned().map(Reverse).collect(),
+            passed,
+        }
     }
 
     /// What lies ahead, in order.
@@ -65,7 +73,15 @@ impl Today {
         ahead
     }
 
-    pub fn add(&mut self, used: &Used) {
+    /// `counted` says whether the customer's account was counted already by a view that begins.
+    pub fn add(&mut self, used: &Used, counted: bool) {
+        if let Some(view) = self.beginning.as_mut().filter(|view| counted && view.day == used.day) {
+            view.add(used.customer_id, used.currency, used.amount);
+        }
+        self.pass(used);
+    }
+
+    fn pass(&mut self, used: &Used) {
         if used.at >= self.as_of {
             let Used { at, day, customer_id, currency, amount } = *used;
             self.ahead.push(Reverse(Ahead { at, day, customer_id: customer_id.into(), currency, amount }));
@@ -79,7 +95,7 @@ impl Today {
 
     /// Before there is a view: no view will be earlier than this instant.
     pub fn expect_view_from(&mut self, clock: Instant) {
-        if self.view.is_none() {
+        if self.view.is_none() && self.beginning.is_none() {
             self.move_to(clock);
         }
     }
@@ -94,13 +110,30 @@ impl Today {
         self.passed
     }
 
-    /// Starts a view with all usage known for its day, whether it has passed or lies ahead.
-    pub fn begin(&mut self, frame: &Frame, all_of_day: impl IntoIterator<Item = (Box<str>, Currency, Micros)>) {
+    /// Begins a view of a day with all usage known for it: [`Today::count`] is to be told of every account's once.
+    pub fn begin(&mut self, frame: &Frame) {
         self.view = None;
         self.move_to(frame.as_of);
-        let mut view = View::new(frame);
-        all_of_day.into_iter().for_each(|(customer_id, currency, amount)| view.add(&customer_id, currency, amount));
-        for Reverse(ahead) in self.ahead.iter().filter(|Reverse(ahead)| ahead.day == frame.today) {
+        self.beginning = Some(View::new(frame));
+    }
+
+    /// The day whose usage is to be counted.
+    pub fn beginning(&self) -> Option<Day> {
+        self.beginning.as_ref().map(|view| view.day)
+    }
+
+    /// Takes up usage of the day, whether it has passed or lies ahead.
+    pub fn count(&mut self, customer_id: &str, currency: Currency, amount: Micros) {
+        if let Some(view) = &mut self.beginning {
+            view.add(customer_id, currency, amount);
+        }
+    }
+
+    /// Every account's usage has been counted.
+    pub fn finish(&mut self) {
+        let Some(mut view) = self.beginning.take() else { return };
+        let day = view.day;
+        for Reverse(ahead) in self.ahead.iter().filter(|Reverse(ahead)| ahead.day == day) {
             view.add(&ahead.customer_id, ahead.currency, -ahead.amount);
         }
         self.view = Some(view);
@@ -132,7 +165,7 @@ impl Today {
         self.as_of = self.as_of.max(as_of);
         while self.ahead.peek().is_some_and(|Reverse(ahead)| ahead.at < self.as_of) {
             if let Some(Reverse(Ahead { at, day, customer_id, currency, amount })) = self.ahead.pop() {
-                self.add(&Used { at, day, customer_id: &customer_id, currency, amount });
+                self.pass(&Used { at, day, customer_id: &customer_id, currency, amount });
             }
         }
     }
@@ -179,13 +212,20 @@ mod tests {
     }
 
     fn add(today: &mut Today, (at, day, customer_id, currency, amount): (i64, Day, String, Currency, Micros)) {
-        today.add(&Used { at: Instant(at), day, customer_id: &customer_id, currency, amount });
+        today.add(&Used { at: Instant(at), day, customer_id: &customer_id, currency, amount }, true);
+    }
+
+    /// A view of which all usage was counted at once.
+    fn begin<const N: usize>(today: &mut Today, frame: &Frame, all_of_day: [(Box<str>, Currency, Micros); N]) {
+        today.begin(frame);
+        all_of_day.iter().for_each(|(customer_id, currency, amount)| today.count(customer_id, *currency, *amount));
+        today.finish();
     }
 
     #[test]
     fn usage_counts_on_its_day_once_it_has_passed() {
         let mut today = Today::new();
-        today.begin(&frame(NOON), []);
+        begin(&mut today, &frame(NOON), []);
         for (at, amount, expected) in
             [(NOON - 1, 5, 5), (NOON - DAY, 7, 5), (NOON, 11, 5), (NOON + 50, 13, 5), (NOON + DAY, 17, 5)]
         {
@@ -201,7 +241,7 @@ mod tests {
     #[test]
     fn each_customer_is_converted_alone() {
         let mut today = Today::new();
-        today.begin(&frame(NOON), []);
+        begin(&mut today, &frame(NOON), []);
         // 0.5 rounds to 0, 1.5 to 2, half to even, for each customer.
         for (customer_id, amount, expected) in [("a", 1, 0), ("b", 1, 0), ("a", 2, 2), ("b", 2, 4), ("b", -3, 2)] {
             add(&mut today, used(NOON - 1, customer_id, "JPY", amount));
@@ -219,7 +259,7 @@ mod tests {
                 }
                 add(&mut today, used(at, "a", "USD", amount));
             }
-            today.begin(&frame(NOON), [("a".into(), code("USD"), 15)]);
+            begin(&mut today, &frame(NOON), [("a".into(), code("USD"), 15)]);
             assert_eq!(today.worth(), Some(3));
             today.advance(&frame(NOON + 100));
             assert_eq!(today.worth(), Some(15));
@@ -238,13 +278,13 @@ mod tests {
             (NOON + DAY + 9, NOON + DAY + 1, vec![(NOON, None), (NOON + DAY, None), (NOON + DAY + 1, Some(4))]),
             (NOON + DAY + 99, NOON + DAY + 71, vec![(NOON, None), (NOON + DAY, None), (NOON + DAY + 71, Some(12))]),
         ] {
-            first.begin(&frame(ahead_of), []);
+            begin(&mut first, &frame(ahead_of), []);
             assert_eq!(first.passed(), Instant(passed));
             let mut again = Today::restored(&first.ahead(), first.passed());
             let all = |at: i64| [("a".into(), code("USD"), if at < NOON + DAY / 2 { 3 } else { 12 })];
             for (number, (at, expected)) in steps.into_iter().enumerate() {
                 match number == 0 || again.has_to_begin(&frame(at)) {
-                    true => again.begin(&frame(at), all(at)),
+                    true => begin(&mut again, &frame(at), all(at)),
                     false => again.advance(&frame(at)),
                 }
                 assert_eq!(again.worth(), expected, "{at} after {ahead_of}");

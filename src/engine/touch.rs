@@ -2,10 +2,10 @@
 //!
 //! Each answer may be too large, never too small: what is not touched is not assessed again.
 
-use crate::domain::account::Account;
+use crate::domain::account::{Account, SubscriptionRef};
 use crate::domain::calendar::{Day, Instant};
 use crate::domain::facts::UsageFact;
-use crate::domain::frame::{EdgeAt, Frame, QUIET_DAYS, RATE_DAYS, SpanSet};
+use crate::domain::frame::{EdgeAt, EdgeSet, Frame, QUIET_DAYS, RATE_DAYS, SpanSet};
 use crate::domain::segment::Dimension;
 
 /// The spans that a state beginning at `at` can change.
@@ -18,21 +18,21 @@ pub fn by_state(account: &Account, at: Instant, frame: &Frame, dimensions: &[Dim
     if lacks_attribute(account, frame.earliest_edge(), dimensions) {
         return frame.all_spans();
     }
-    frame.spans_where(|edge| edge.at > at)
+    frame.spans_of(frame.edges_where(|edge| edge.at > at))
 }
 
-/// The spans that usage on a civil day can change.
-pub fn by_usage(account: &Account, fact: &UsageFact, day: Day, frame: &Frame) -> SpanSet {
+/// The spans that usage on a civil day can change, and the edges whose run rates it can.
+#[inline]
+pub fn by_usage(account: &Account, fact: &UsageFact, day: Day, frame: &Frame) -> (SpanSet, EdgeSet) {
     // The day in progress is in no rate, and first revenue within it neither reclassifies a span nor moves a cohort.
     if day >= frame.today {
-        return SpanSet::EMPTY;
-    }
-    if fact.amount > 0 && account.first_revenue().is_some_and(|first| fact.used_at < first) {
-        return frame.all_spans();
+        return (SpanSet::EMPTY, EdgeSet::EMPTY);
     }
     let flips = account.usage().flips(day, fact.currency, fact.amount.into());
     let reach = if flips { RATE_DAYS + QUIET_DAYS } else { RATE_DAYS };
-    frame.spans_where(|edge| (1..=reach).contains(&(edge.day.0 - day.0)))
+    let edges = frame.edges_where(|edge| (1..=reach).contains(&(edge.day.0 - day.0)));
+    let moves_first = fact.amount > 0 && account.first_revenue().is_some_and(|first| fact.used_at < first);
+    (if moves_first { frame.all_spans() } else { frame.spans_of(edges) }, edges)
 }
 
 /// Whether an account's contribution to some span can differ between two frames with equal rates. Days before the 28 that are
@@ -48,7 +48,11 @@ pub fn by_move(account: &Account, from: &Frame, to: &Frame) -> bool {
 /// Whether some attribute dimension has no value in the states before an instant.
 fn lacks_attribute(account: &Account, at: Instant, dimensions: &[Dimension]) -> bool {
     let known = |key| {
-        account.subscriptions().iter().any(|subscription| subscription.before(at).iter().any(|v| v.attribute(key).is_some()))
+        let before = |subscription: SubscriptionRef| {
+            let mut states = subscription.states().take_while(|state| state.effective_at < at);
+            states.any(|state| state.details().attribute(key).is_some())
+        };
+        account.subscriptions().iter().any(before)
     };
     dimensions.iter().any(|dimension| matches!(dimension, Dimension::Attribute { key, .. } if !known(*key)))
 }

@@ -11,7 +11,7 @@ use super::partition::Partition;
 use super::placement::Misplaced;
 use super::searches::Searches;
 use super::surveys::{Order, Surveys};
-use super::worker::{Answer, Command, Orders, Worker};
+use super::worker::{Answer, Command, MOVED_AT_ONCE, Orders, Worker};
 use super::{Control, Failure};
 use crate::adapter::clock::Clock;
 use crate::adapter::kafka::consumer::Source;
@@ -55,8 +55,20 @@ impl Crew {
             let (bell, rung) = bounded(1);
             let (orders, misplaced, custody) = (orders.clone(), misplaced.clone(), Custody::new(interval));
             let (searches, surveys) = (Searches::default(), Surveys::default());
-            let worker =
-                Worker { commands: told, bell: rung, orders, misplaced, around, custody, clock, searches, surveys, reap };
+            let worker = Worker {
+                commands: told,
+                bell: rung,
+                orders,
+                misplaced,
+                around,
+                custody,
+                clock,
+                searches,
+                surveys,
+                advancing: None,
+                moved_at_once: MOVED_AT_ONCE,
+                reap,
+            };
             super::spawn(&format!("worker-{number}"), control.clone(), move || worker.run())?;
             Ok(Hand { commands, bell })
         };

@@ -11,6 +11,7 @@ use super::ledger::{Halt, Ledger, Surroundings};
 use super::placement::Misplaced;
 use crate::adapter::kafka::consumer::Source;
 use crate::domain::calendar::Instant;
+use crate::engine::report::ShardTotals;
 use crate::engine::shard::AuditStep;
 use crate::wire::telemetry::{StopReason, Telemetry};
 use std::sync::Arc;
@@ -116,16 +117,27 @@ impl<F: Feed> Partition<F> {
         self.board.check_caught_up();
     }
 
-    /// Brings the shard to an instant once it has caught up.
-    pub fn advance(&mut self, as_of: Instant, wall: Instant) {
+    /// Begins to bring the shard to an instant, once it has caught up.
+    pub fn begin_advance(&mut self, as_of: Instant, wall: Instant) {
         let shard = &mut self.ledger.shard;
         shard.observe_clock(wall);
-        if self.board.is_live() {
-            shard.advance(as_of);
-        } else if self.board.check_caught_up() && as_of >= shard.earliest_view() {
-            shard.go_live(as_of);
+        if !self.board.is_live() && !self.board.check_caught_up() {
+            return;
+        }
+        if shard.has_view() {
+            shard.begin_move(as_of);
+        } else if as_of >= shard.earliest_view() {
+            shard.begin_view(as_of);
+        }
+    }
+
+    /// The totals, once the shard is at an instant; from then on it is live.
+    pub fn settle(&mut self, as_of: Instant) -> Option<ShardTotals> {
+        let totals = self.ledger.shard.totals().filter(|totals| totals.as_of == as_of)?;
+        if self.board.is_live() || self.board.check_caught_up() {
             self.board.set_live();
         }
+        Some(totals)
     }
 
     /// Recomputes some of the totals; a difference stops the partition.

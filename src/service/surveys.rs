@@ -65,7 +65,11 @@ pub struct Sighting {
 
 /// The survey of a worker, if there is one.
 #[derive(Default)]
-pub struct Surveys(Option<Running>);
+pub struct Surveys {
+    /// Waits until no shard moves.
+    ordered: Option<Order>,
+    running: Option<Running>,
+}
 
 struct Running {
     order: Order,
@@ -75,25 +79,30 @@ struct Running {
 }
 
 impl Surveys {
-    /// Freezes the live partitions there are now. One that was under way is given up.
-    pub fn begin<F: Feed>(&mut self, order: Order, custody: &mut Custody<F>) {
-        self.0 = None;
+    /// Takes an order. One that was under way is given up.
+    pub fn order(&mut self, order: Order) {
+        (self.ordered, self.running) = (Some(order), None);
+    }
+
+    /// Begins the survey that was ordered, if there is one: freezes the live partitions, all of which are at one instant.
+    pub fn freeze<F: Feed>(&mut self, custody: &mut Custody<F>) {
+        let Some(order) = self.ordered.take() else { return };
         let mut running = Running { order, left: VecDeque::new(), part: Part::default() };
-        for partition in custody.owned().filter(|partition| partition.is_live()) {
+        for partition in custody.owned().filter(|partition| partition.is_live() && partition.board.is_live()) {
             let Some(frozen) = partition.ledger.shard.begin_look(&running.order.question) else {
                 return running.order.give(Reply::Unanswered(Unanswered::Unknown));
             };
             running.part.counted.push(counted(partition, frozen.as_of, frozen.listed));
             running.left.push_back(partition.board.partition);
         }
-        self.0 = Some(running);
+        self.running = Some(running);
     }
 
     /// Looks at one slice. Whether there is more to do.
     pub fn go_on<F: Feed>(&mut self, custody: &mut Custody<F>) -> bool {
-        let Some(running) = &mut self.0 else { return false };
+        let Some(running) = &mut self.running else { return false };
         let Some(number) = running.left.front().copied() else {
-            let done = self.0.take();
+            let done = self.running.take();
             done.into_iter().for_each(|running| running.order.give(Reply::Part(running.part)));
             return false;
         };
@@ -119,7 +128,7 @@ impl Surveys {
     /// Ends without an answer, and has no shard go on noting what changes.
     fn abandon<F: Feed>(&mut self, custody: &mut Custody<F>) {
         custody.all().for_each(|partition| drop(partition.ledger.shard.end_look()));
-        self.0.take().into_iter().for_each(|running| running.order.give(Reply::Unanswered(Unanswered::Moved)));
+        self.running.take().into_iter().for_each(|running| running.order.give(Reply::Unanswered(Unanswered::Moved)));
     }
 }
 

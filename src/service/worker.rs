@@ -28,6 +28,8 @@ use std::time::{Duration, Instant as Moment};
 const NAP: Duration = Duration::from_millis(50);
 /// What images under way may take of a worker's turn: so long does a partition not take in.
 const IMAGE_TIME: Duration = Duration::from_millis(2);
+/// Accounts that are carried over into a new civil day, or assessed for the first time, in one turn: some five milliseconds.
+pub const MOVED_AT_ONCE: usize = 2_000;
 
 /// What a worker is told.
 pub enum Command<F> {
@@ -48,13 +50,19 @@ pub enum Command<F> {
     Reconfigure(Arc<Plan>),
     /// Look for the customers that moved most, a little at a time; several searches one after another.
     Search { query: Query, answer: Sender<Vec<Mover>> },
-    /// Freeze the shards as they are and look at every account, a little at a time.
+    /// Freeze the shards as they are, once the advance under way is over, and look at every account, a little at a time.
     Survey(Order),
     /// Look for a customer, and answer at once.
     Sight { ticket: u64, customer_id: Arc<str>, answer: Sender<Event> },
     /// Take in nothing more, and take the last images; drop the sender when they are there, and send something first for each
     /// that is not at the deadline.
     Drain { drained: Sender<()>, deadline: Moment },
+}
+
+/// An advance that is answered once every shard is there.
+pub struct Advancing {
+    as_of: Instant,
+    answer: Sender<Answer>,
 }
 
 /// The totals of one worker's live partitions at one instant.
@@ -88,6 +96,10 @@ pub struct Worker<F> {
     pub clock: Clock,
     pub searches: Searches,
     pub surveys: Surveys,
+    /// The advance under way.
+    pub advancing: Option<Advancing>,
+    /// Accounts that one turn of it looks at.
+    pub moved_at_once: usize,
     /// Frees a state that is of no use any more.
     pub reap: fn(Partition<F>),
 }
@@ -100,10 +112,11 @@ impl<F: Feed> Worker<F> {
                 Ok(command) => self.obey(command),
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
+                    let moving = self.go_on();
                     let taken = self.take_in();
                     let more = self.custody.keep(self.clock.steady() + IMAGE_TIME, self.clock);
                     let searching = self.searches.go_on(&mut self.custody) | self.surveys.go_on(&mut self.custody);
-                    if taken == 0 && !more && !searching {
+                    if taken == 0 && !more && !searching && !moving {
                         self.nap();
                     }
                 }
@@ -155,18 +168,23 @@ impl<F: Feed> Worker<F> {
                 self.around.placement.leave(partition);
                 self.custody.forget(partition).into_iter().for_each(self.reap);
             }
-            Command::Advance { as_of, wall, answer } => {
-                let _ = answer.send(self.advance(as_of, wall));
-            }
+            Command::Advance { as_of, wall, answer } => self.advance(as_of, wall, answer),
             Command::CanServe { plan, answer } => {
                 let _ = answer.send(self.custody.can_serve(&plan));
             }
             Command::Reconfigure(plan) => {
+                // The advance under way is for the plan before; it seldom has much left to do.
+                while self.go_on() {}
                 self.custody.all().for_each(|partition| partition.ledger.shard.reconfigure(plan.clone()));
                 self.around.plan = plan;
             }
             Command::Search { query, answer } => self.searches.begin(query, answer, &mut self.custody),
-            Command::Survey(order) => self.surveys.begin(order, &mut self.custody),
+            Command::Survey(order) => {
+                self.surveys.order(order);
+                if self.advancing.is_none() {
+                    self.surveys.freeze(&mut self.custody);
+                }
+            }
             Command::Sight { ticket, customer_id, answer } => {
                 let reply = Reply::Sighting(surveys::sight(&customer_id, &mut self.custody));
                 let _ = answer.send(Event { ticket, reply });
@@ -202,17 +220,35 @@ impl<F: Feed> Worker<F> {
         }
     }
 
-    fn advance(&mut self, as_of: Instant, wall: Instant) -> Answer {
+    fn advance(&mut self, as_of: Instant, wall: Instant, answer: Sender<Answer>) {
+        while self.go_on() {}
+        self.custody.all().for_each(|partition| partition.begin_advance(as_of, wall));
+        self.advancing = Some(Advancing { as_of, answer });
+        self.go_on();
+    }
+
+    /// Goes on with the advance under way, a little. Whether there is more to do.
+    pub fn go_on(&mut self) -> bool {
+        let Some(advancing) = self.advancing.take() else { return false };
+        let moves = |partition: &mut Partition<F>| partition.ledger.shard.move_on(self.moved_at_once);
+        if self.custody.all().any(moves) {
+            self.advancing = Some(advancing);
+            return true;
+        }
         let mut answer = Answer { parts: Vec::new(), accounts: 0, dedup_entries: 0, tracked_bytes: 0 };
         for partition in self.custody.all() {
-            partition.advance(as_of, wall);
+            let totals = partition.settle(advancing.as_of);
             partition.audit(&self.around.telemetry);
+            answer.parts.extend(totals.map(|totals| (partition.board.clone(), totals)));
             let shard = &partition.ledger.shard;
-            answer.parts.extend(shard.totals().map(|totals| (partition.board.clone(), totals)));
             answer.accounts += shard.accounts();
             answer.dedup_entries += shard.dedup_entries();
             answer.tracked_bytes += shard.tracked_bytes();
         }
-        answer
+        // Whoever asked and no longer listens does not need it.
+        let _ = advancing.answer.send(answer);
+        // At once: another advance may be the next command.
+        self.surveys.freeze(&mut self.custody);
+        false
     }
 }

@@ -61,9 +61,10 @@ pub fn accounts() -> Vec<(String, Account)> {
     ];
     let bin = |day, code, amount| Bin { day: Day(day), currency: currency(code), amount };
     let bins = vec![bin(20_340, "EUR", 12_340_000), bin(20_340, "USD", -5), bin(20_341, "USD", i128::MAX), bin(20_345, "EUR", 1)];
-    let account = |subscriptions: Vec<(&str, Vec<Version>)>, bins, first_usage| {
-        let subscriptions = subscriptions.into_iter().map(|(id, versions)| Subscription { id: id.into(), versions });
-        Account::from_parts(subscriptions.collect(), bins, first_usage).expect("all in order")
+    let account = |subscriptions: Vec<(&str, Vec<Version>)>, bins: Vec<_>, first_usage| {
+        let subscription = |(id, versions): (&str, _)| Subscription { id: id.into(), versions };
+        let subscriptions: Vec<_> = subscriptions.into_iter().map(subscription).collect();
+        Account::from_parts(&subscriptions, &bins, first_usage).expect("all in order")
     };
     vec![
         ("cus-1".into(), account(vec![("sub-1", states.clone()), ("sub-2", states[1..2].to_vec())], bins, Some(NOON))),

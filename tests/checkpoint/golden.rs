@@ -74,7 +74,7 @@ fn decoded_accounts(file: &[u8], piece: &PieceRef) -> Vec<(String, Account)> {
     let mut found = Vec::new();
     let read = read_piece(file, piece, &identity(), |section| match section {
         SectionRef::Accounts(accounts) => accounts.each(TEXTS, |customer_id, account| {
-            found.push((customer_id.into_string(), account));
+            found.push((customer_id.to_owned(), account));
             Ok(())
         }),
         _ => Ok(()),

@@ -73,14 +73,19 @@ fn versions() -> impl Strategy<Value = Vec<Version>> {
 
 pub fn account() -> impl Strategy<Value = (String, Account)> {
     let bins = btree_map((day(), currency()), amount().prop_filter("a bin is not 0", |amount| *amount != 0), 0..20);
-    (text(), btree_map(text(), versions(), 0..4), bins, option::of(instant())).prop_map(
-        |(id, subscriptions, bins, first_usage)| {
+    (
+        text(),
+        btree_map(text(), versions(), 0..4),
+        bins,
+        option::of(instant().prop_filter("the end of time is no usage", |at| at.0 < i64::MAX)),
+    )
+        .prop_map(|(id, subscriptions, bins, first_usage)| {
             let subscription = |(id, versions): (String, _)| Subscription { id: id.into(), versions };
             let bin = |((day, currency), amount)| Bin { day, currency, amount };
-            let (subscriptions, bins) = (subscriptions.into_iter().map(subscription), bins.into_iter().map(bin));
-            (id, Account::from_parts(subscriptions.collect(), bins.collect(), first_usage).expect("maps are in order"))
-        },
-    )
+            let subscriptions: Vec<_> = subscriptions.into_iter().map(subscription).collect();
+            let bins: Vec<_> = bins.into_iter().map(bin).collect();
+            (id, Account::from_parts(&subscriptions, &bins, first_usage).expect("maps are in order"))
+        })
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -154,7 +159,12 @@ fn alert() -> impl Strategy<Value = Record> {
 }
 
 pub fn manifest() -> impl Strategy<Value = Manifest> {
-    let position = (number(), number(), option::of(instant()), option::of(instant()))
+    let position = (
+        number(),
+        number(),
+        option::of(instant()),
+        option::of(instant().prop_filter("the end of time is no usage", |at| at.0 < i64::MAX)),
+    )
         .prop_map(|(next, began, oldest_record, newest_record)| Position { next, began, oldest_record, newest_record })
         .boxed();
     let positions = [option::of(position.clone()), option::of(position.clone()), option::of(position)];

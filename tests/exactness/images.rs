@@ -120,10 +120,11 @@ impl Images {
                     let accounts = decoded(bytes);
                     equal("accounts of a chunk", &(*count as usize), &accounts.len())?;
                     for (customer_id, account) in accounts {
-                        let (subscriptions, usage) = (account.subscriptions().to_vec(), account.usage().bins().to_vec());
-                        let parts = Account::from_parts(subscriptions, usage, account.first_usage());
+                        let subscriptions: Vec<_> = account.subscriptions().iter().map(|known| known.to_subscription()).collect();
+                        let (usage, first) = (account.usage().bins().collect::<Vec<_>>(), account.usage().first_positive());
+                        let parts = Account::from_parts(&subscriptions, &usage, first);
                         equal("an account from its parts", &Some(&account), &parts.as_ref())?;
-                        restoring.account(customer_id.into(), account).map_err(|mismatch| mismatch.to_string())?;
+                        restoring.account(&customer_id, account).map_err(|mismatch| mismatch.to_string())?;
                     }
                 }
             }

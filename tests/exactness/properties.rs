@@ -75,6 +75,43 @@ fn a_late_start_is_a_start_from_the_beginning() {
     });
 }
 
+#[test]
+fn facts_that_arrive_while_a_view_moves_count() {
+    property(100, (history(40, None), any::<usize>(), any::<u64>()), |(history, cut, seed)| {
+        let cut = cut % (history.steps.len() + 1);
+        let (mut twin, mut live, mut choices) = (Twin::new(&history.setup), Live::new(&history.setup), Choices(seed));
+        let mut as_of = history.start;
+        for (number, step) in history.steps.iter().enumerate() {
+            if number == cut {
+                live.shard.begin_view(Instant(as_of));
+            }
+            match step {
+                Step::Event(event) => equal("verdict", &twin.apply(event), &live.apply(event))?,
+                Step::Advance(to) => {
+                    settle(&twin, &mut live, as_of, number >= cut)?;
+                    as_of = *to;
+                    live.shard.observe_clock(Instant(as_of));
+                    live.shard.begin_move(Instant(as_of));
+                }
+            }
+            // A part of the map at a time, most of them empty; now and then all that is left.
+            if choices.below(3) > 0 {
+                live.shard.move_on(choices.below(1_500));
+            }
+        }
+        settle(&twin, &mut live, as_of, cut < history.steps.len())
+    });
+}
+
+/// Ends the move under way; then the view is that of the twin.
+fn settle(twin: &Twin, live: &mut Live, as_of: i64, is_live: bool) -> Result<(), String> {
+    while live.shard.move_on(100) {}
+    if !is_live {
+        return Ok(());
+    }
+    same(&twin.report(as_of), &live.report(as_of)?).map_err(|difference| format!("at {as_of}: {difference}"))
+}
+
 fn take(step: &Step, twin: &mut Twin, live: &mut Live, as_of: &mut i64) -> Result<(), String> {
     match step {
         Step::Event(event) => equal("verdict", &twin.apply(event), &live.apply(event)),

@@ -364,6 +364,7 @@ impl Instance {
         let live: BTreeSet<i32> = self.live();
         let (answer, answers) = unbounded();
         self.worker.obey(Command::Advance { as_of: self.as_of, wall, answer });
+        while self.worker.go_on() {}
         for partition in self.worker.custody.all() {
             self.told.insert(partition.board.partition, wall.0);
         }

@@ -97,10 +97,10 @@ impl Customer {
     fn of(account: &Account) -> Customer {
         let subscriptions = account.subscriptions();
         Customer {
-            subscriptions: subscriptions.len(),
-            states: subscriptions.iter().map(|subscription| subscription.versions.len()).sum(),
-            usage_days: account.usage().bins().len(),
-            first_usage: account.first_usage(),
+            subscriptions: subscriptions.iter().count(),
+            states: subscriptions.iter().map(|subscription| subscription.states().count()).sum(),
+            usage_days: account.usage().len(),
+            first_usage: account.usage().first_positive(),
         }
     }
 }

@@ -4,9 +4,10 @@
 //! recomputed totals as well, so at the end both are for the same instant and the same facts. A new civil day or a new plan moves
 //! every edge: the audit begins anew.
 
-use super::{Shard, View};
-use crate::domain::assess::Contribution;
-use crate::domain::frame::Frame;
+use super::Shard;
+use crate::domain::account::Account;
+use crate::domain::assess::{Lens, Placed};
+use crate::domain::frame::{Frame, Role};
 use crate::engine::accounts::{Pass, Place};
 use crate::engine::plan::Plan;
 use crate::engine::totals::Totals;
@@ -30,24 +31,30 @@ pub(super) struct Audit {
     totals: Totals,
 }
 
-impl View {
-    /// Replaces contributions of an account.
-    pub(super) fn replace(&mut self, place: Place, before: &[Option<Contribution>], after: &[Option<Contribution>]) {
-        self.totals.replace(&self.frame, before, after);
-        if let Some(audit) = self.audit.as_mut().filter(|audit| audit.pass.has_passed(place)) {
-            audit.totals.replace(&self.frame, before, after);
+impl Audit {
+    /// Replaces what an account contributes to a span, if it has been looked at.
+    #[inline]
+    pub(super) fn replace(&mut self, place: Place, role: Role, before: Option<Placed>, after: Option<Placed>) {
+        if self.pass.has_passed(place) {
+            self.totals.replace(role, before, after);
         }
     }
 }
 
 impl Shard {
-    /// Recomputes every total from the accounts at once; a sentence about the first difference, if there is one.
+    /// Recomputes every total from the accounts at once; a sentence about the first difference, if there is one. While the view moves
+    /// there are no totals to compare.
     pub fn audit(&self) -> Result<(), String> {
-        self.view.as_ref().map_or(Ok(()), |view| compare(&self.plan, &view.totals, &self.recomputed(&view.frame)))
+        let view = self.view.as_ref().filter(|_| !self.is_moving());
+        view.map_or(Ok(()), |view| compare(&self.plan, &view.totals, &self.recomputed(&view.frame)))
     }
 
-    /// Looks at the accounts of so many parts of the map, but at about `most` accounts at once; a shard that is not live is clean.
+    /// Looks at the accounts of so many parts of the map, but at about `most` accounts at once; a shard that is not live is clean,
+    /// and one whose view moves is not looked at.
     pub fn audit_step(&mut self, parts: usize, most: usize) -> AuditStep {
+        if self.is_moving() {
+            return AuditStep::Working;
+        }
         let Some(mut view) = self.view.take() else {
             return AuditStep::Clean;
         };
@@ -71,19 +78,26 @@ impl Shard {
     fn sum_slice(&self, audit: &mut Audit, most: usize, frame: &Frame) -> usize {
         let Audit { pass, totals } = audit;
         let lens = self.lens(frame);
-        pass.next(&self.accounts, most, |_, account| totals.add(frame, &lens.assess(account, frame.all_spans())))
+        pass.next(&self.accounts, most, |_, account| sum(totals, &lens, account))
     }
 
     /// Totals from scratch.
-    pub(super) fn recomputed(&self, frame: &Frame) -> Totals {
+    fn recomputed(&self, frame: &Frame) -> Totals {
         let (mut totals, lens) = (self.no_totals(), self.lens(frame));
-        self.accounts.each(|_, account| totals.add(frame, &lens.assess(account, frame.all_spans())));
+        self.accounts.each(|_, account| sum(&mut totals, &lens, account));
         totals
     }
 
-    fn no_totals(&self) -> Totals {
+    /// Totals of no accounts.
+    pub(super) fn no_totals(&self) -> Totals {
         Totals::new(self.plan.windows.len(), self.dimensions.len())
     }
+}
+
+/// Adds what an account contributes.
+fn sum(totals: &mut Totals, lens: &Lens, account: &Account) {
+    let frame = lens.frame;
+    lens.assess(account, frame.all_spans(), |span, placed| totals.replace(frame.spans[span].role, None, Some(placed)));
 }
 
 /// A sentence about the first difference between two totals.

@@ -1,14 +1,17 @@
 //! Taking an image of a shard while it works.
 //!
-//! Freezing begins a new epoch and fixes lengths, nothing more. Every account knows the epoch it changed in last: an account
+//! Freezing begins a new epoch and fixes lengths, nothing more. Every account bears the number of the epoch it changed in last, and
+//! whether it was put into an image without having changed: an account
 //! about to change for the first time in an epoch is put into the image first if it belongs there, and is noted for the next
 //! delta. All others are collected bit by bit: for a base in a sweep over the parts of the map, for a delta by the list of what
 //! changed since the image before.
 
 use super::Shard;
+use crate::domain::account::Account;
 use crate::domain::symbol::Symbols;
-use crate::engine::accounts::{Accounts, Entry, Place};
+use crate::engine::accounts::{Accounts, Place};
 use crate::engine::image::{Chunk, EncodeAccount, Head, Scope, Step};
+use crate::engine::key::Key;
 use std::ops::Range;
 
 /// Bytes that make a chunk of accounts or texts full.
@@ -20,6 +23,11 @@ const CHUNK_IDS: usize = CHUNK_BYTES / size_of::<u128>();
 const SHORT_LIST: usize = 1 << 10;
 /// What looking at a part of the map costs, in accounts.
 const PART_COST: usize = 16;
+
+/// The epoch in which restored accounts changed last; the first one of a restored shard comes after it.
+pub(in crate::engine) const RESTORED: u32 = 1;
+/// Beside the number of an epoch: the account is in the image of that epoch, and has not changed in it.
+const IS_SAVED: u32 = 1 << 31;
 
 /// Which accounts changed since the last image, and the image being taken.
 #[derive(Debug)]
@@ -63,22 +71,22 @@ impl Changes {
 
     /// What an image held has been restored, so many texts among it.
     pub(super) fn restored(texts: u32) -> Changes {
-        Changes { epoch: Entry::RESTORED + 1, list: Some(Vec::new()), texts, capture: None }
+        Changes { epoch: RESTORED + 1, list: Some(Vec::new()), texts, capture: None }
     }
 
     /// Has to be told of each account before it changes.
     #[inline]
-    pub(super) fn before_change(&mut self, accounts: &Accounts, place: Place, customer_id: &str, entry: &mut Entry) {
-        if entry.changed != self.epoch {
-            self.first_change(accounts, place, customer_id, entry);
+    pub(super) fn before_change(&mut self, accounts: &Accounts, place: Place, customer_id: &str, account: &mut Account) {
+        if account.mark() != self.epoch {
+            self.first_change(accounts, place, customer_id, account);
         }
     }
 
-    fn first_change(&mut self, accounts: &Accounts, place: Place, customer_id: &str, entry: &mut Entry) {
+    fn first_change(&mut self, accounts: &Accounts, place: Place, customer_id: &str, account: &mut Account) {
         if let Some(capture) = &mut self.capture {
-            capture.collect(self.epoch, customer_id, entry);
+            capture.collect(self.epoch, account, |bytes, encode, account| encode(customer_id, account, bytes));
         }
-        entry.changed = self.epoch;
+        account.set_mark(self.epoch);
         if let Some(list) = &mut self.list {
             list.push(place.hash);
             if list.len() > SHORT_LIST.max(accounts.len() / 2) {
@@ -90,17 +98,17 @@ impl Changes {
 
 impl Capture {
     /// Takes an account into the image if it belongs there and is not in it yet.
-    fn collect(&mut self, epoch: u32, customer_id: &str, entry: &mut Entry) -> bool {
-        let belongs = match self.scope {
-            // 0: new since the freeze.
-            Scope::Base => entry.changed != epoch && entry.changed != 0,
-            Scope::Delta => entry.changed == epoch - 1,
+    fn collect(&mut self, epoch: u32, account: &mut Account, append: impl FnOnce(&mut Vec<u8>, EncodeAccount, &Account)) -> bool {
+        let mark = account.mark();
+        let collects = match self.scope {
+            // One without a mark is new since the freeze.
+            Scope::Base => mark & !IS_SAVED != epoch && mark != 0,
+            Scope::Delta => mark == epoch - 1,
         };
-        let collects = belongs && entry.saved != epoch;
         if collects {
-            (self.encode)(customer_id, &entry.account, &mut self.bytes);
+            append(&mut self.bytes, self.encode, account);
             self.count += 1;
-            entry.saved = epoch;
+            account.set_mark(epoch | IS_SAVED);
         }
         collects
     }
@@ -149,11 +157,11 @@ impl Capture {
     /// Collects at most so many accounts of a part, and moves on if these were all. Returns what it cost.
     fn sweep_part(&mut self, accounts: &Accounts, epoch: u32, number: usize, most: usize) -> usize {
         let mut collected = 0;
-        for (customer_id, entry) in accounts.part(number).write().iter_mut() {
+        for (key, account) in accounts.part(number).write().iter_mut() {
             if collected == most || self.bytes.len() >= CHUNK_BYTES {
                 return collected;
             }
-            collected += usize::from(self.collect(epoch, customer_id, entry));
+            collected += usize::from(self.collect(epoch, account, by_key(key)));
         }
         self.sweep = Sweep::From(number + 1);
         collected + PART_COST
@@ -161,8 +169,8 @@ impl Capture {
 
     /// Every account of the delta with this hash: the one listed, as a rule.
     fn collect_listed(&mut self, accounts: &Accounts, epoch: u32, hash: u64) -> usize {
-        for (customer_id, entry) in accounts.part(accounts.place_of(hash).part).write().iter_hash_mut(hash) {
-            self.collect(epoch, customer_id, entry);
+        for (key, account) in accounts.part(accounts.place_of(hash).part).write().iter_hash_mut(hash) {
+            self.collect(epoch, account, by_key(key));
         }
         1
     }
@@ -172,6 +180,11 @@ impl Capture {
         let due = self.bytes.len() >= CHUNK_BYTES || self.count > 0 && matches!(self.sweep, Sweep::Done);
         due.then(|| Chunk::Accounts { count: std::mem::take(&mut self.count), bytes: std::mem::take(&mut self.bytes) })
     }
+}
+
+/// Appends an account to an image under the text of its key.
+fn by_key(key: &Key) -> impl FnOnce(&mut Vec<u8>, EncodeAccount, &Account) {
+    move |bytes, encode, account| key.with_text(|customer_id| encode(customer_id, account, bytes))
 }
 
 impl Shard {

@@ -73,10 +73,10 @@ impl Look {
 
 impl Shard {
     /// Begins a look at the accounts as they are now, for the view as it is now; one that is under way is given up. `None` in a
-    /// shard that is not live, or whose plan lacks what is asked for.
+    /// shard that is not live, whose view moves, or whose plan lacks what is asked for.
     pub fn begin_look(&mut self, question: &Question) -> Option<Frozen> {
         self.look = None;
-        let view = self.view.as_ref()?;
+        let view = self.view.as_ref().filter(|view| view.moving.is_none())?;
         let survey = Survey::new(question, &self.plan, &view.frame, self.floor)?;
         let listed = match question {
             Question::Moved(query) => Some(self.listed(view, query)?),

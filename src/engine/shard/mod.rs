@@ -12,32 +12,37 @@ mod moves;
 pub mod portrait;
 
 pub use audit::AuditStep;
+pub(super) use capture::RESTORED;
 pub use look::{Frozen, Listed};
 
-use super::accounts::{Accounts, Entry, PARTS};
+use super::accounts::{Accounts, PARTS, Place};
 use super::dedup::{Dedup, Memory};
+use super::key::Key;
 use super::plan::Plan;
 use super::report::ShardTotals;
 use super::today::{Today, Used};
 use super::totals::Totals;
 use super::touch;
-use crate::domain::account::{Account, Place};
-use crate::domain::assess::Lens;
+use crate::domain::account::Account;
+use crate::domain::assess::{Lens, Placed};
 use crate::domain::calendar::{Day, Instant, Zone};
 use crate::domain::currency::Currency;
 use crate::domain::facts::{SubscriptionFact, UsageFact};
-use crate::domain::frame::Frame;
+use crate::domain::frame::{Frame, SpanSet};
 use crate::domain::segment::Dimension;
 use crate::domain::symbol::Symbols;
+use crate::domain::usage::UsageDays;
 use audit::Audit;
 use capture::Changes;
 use look::Look;
+use moves::{Moving, Standing};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// A customer id, and the account's place in a hash table that is three quarters full.
-const ACCOUNT_OVERHEAD: usize = 48;
+/// An account with its key in a hash table that is three quarters full, and what the allocator adds to the block of its
+/// subscriptions.
+const ACCOUNT_BYTES: usize = size_of::<(Key, Account)>() * 4 / 3 + 16;
 
 /// The accounts and totals of one partition.
 #[derive(Debug)]
@@ -80,10 +85,12 @@ pub(super) struct Restored {
 #[derive(Debug)]
 struct View {
     frame: Frame,
+    /// Those of the frame; of accounts that a move has not come to yet, those of the frame before.
     totals: Totals,
     /// When states that lie ahead take effect, and for whom.
     ahead: BinaryHeap<Reverse<(Instant, Box<str>)>>,
     audit: Option<Audit>,
+    moving: Option<Moving>,
 }
 
 /// What applying a fact found.
@@ -165,26 +172,32 @@ impl Shard {
     pub fn apply_subscription(&mut self, fact: &SubscriptionFact) -> Applied {
         let place = self.accounts.place(fact.customer_id);
         let mut part = self.accounts.part(place.part).write();
-        let (entry, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
-        if entry.account.place(fact) == Place::Superseded {
-            return Applied { new_customer };
-        }
-        Look::before_change(&mut self.look, place, fact.customer_id, &entry.account, &self.symbols);
-        self.changes.before_change(&self.accounts, place, fact.customer_id, entry);
-        let account = &mut entry.account;
-        fact.currency.into_iter().for_each(|currency| note(&mut self.currencies, currency));
-        let Some(view) = &mut self.view else {
-            self.held_bytes += account.put(fact, &mut self.symbols);
+        let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        let Some(subscriptions) = account.subscriptions_with(fact, &mut self.symbols) else {
             return Applied { new_customer };
         };
-        let spans = touch::by_state(account, fact.effective_at, &view.frame, &self.dimensions);
-        let before = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
-        self.held_bytes += account.put(fact, &mut self.symbols);
-        let after = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols).assess(account, spans);
-        view.replace(place, &before, &after);
-        if fact.effective_at >= view.frame.as_of {
-            view.ahead.push(Reverse((fact.effective_at, fact.customer_id.into())));
+        Look::before_change(&mut self.look, place, fact.customer_id, account, &self.symbols);
+        self.changes.before_change(&self.accounts, place, fact.customer_id, account);
+        fact.currency.into_iter().for_each(|currency| note(&mut self.currencies, currency));
+        if let Some(View { frame, totals, ahead, audit, moving }) = &mut self.view {
+            let spans_in = |frame| touch::by_state(account, fact.effective_at, frame, &self.dimensions);
+            let state = moving.as_ref().map_or(Standing::Moved, |moving| moving.standing(place));
+            if let Some(frame) = state.frame(frame) {
+                let (lens, spans) = (lens(frame, &self.plan, &self.dimensions, &self.symbols), spans_in(frame));
+                if !spans.is_empty() {
+                    let (before, after) = (lens.look(account, spans), lens.look_with(account, &subscriptions, spans));
+                    spans.each(|span| {
+                        let change = (before.contribution(span), after.contribution(span));
+                        replace((totals, audit.as_mut()), frame, (place, span), change);
+                    });
+                }
+            }
+            if fact.effective_at >= frame.as_of && !matches!(state, Standing::Unknown) {
+                ahead.push(Reverse((fact.effective_at, fact.customer_id.into())));
+            }
         }
+        let grown = subscriptions.bytes() as isize;
+        self.held_bytes += grown - account.put_subscriptions(subscriptions).bytes() as isize;
         Applied { new_customer }
     }
 
@@ -198,35 +211,45 @@ impl Shard {
         }
         let place = self.accounts.place(fact.customer_id);
         let mut part = self.accounts.part(place.part).write();
-        let (entry, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
-        Look::before_change(&mut self.look, place, fact.customer_id, &entry.account, &self.symbols);
-        self.changes.before_change(&self.accounts, place, fact.customer_id, entry);
-        let account = &mut entry.account;
+        let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        Look::before_change(&mut self.look, place, fact.customer_id, account, &self.symbols);
+        self.changes.before_change(&self.accounts, place, fact.customer_id, account);
+        note(&mut self.currencies, fact.currency);
         let day = self.plan.zone.day(fact.used_at);
-        let kept = day >= self.floor;
-        let put = |account: &mut Account| {
-            if fact.amount > 0 {
-                account.put_first_usage(fact.used_at);
-            }
-            if kept { account.add_usage(day, fact.currency, fact.amount) } else { 0 }
-        };
         let (currency, amount) = (fact.currency, fact.amount.into());
-        note(&mut self.currencies, currency);
-        self.today.add(&Used { at: fact.used_at, day, customer_id: fact.customer_id, currency, amount });
-        let Some(view) = &mut self.view else {
-            self.held_bytes += put(account);
-            return UsageVerdict::Applied(Applied { new_customer });
+        let held = account.usage().bytes();
+        let kept = day >= self.floor;
+        let put = |usage: &mut UsageDays| {
+            if amount > 0 {
+                usage.put_positive(fact.used_at);
+            }
+            if kept {
+                usage.add(day, currency, amount);
+            }
         };
-        let spans = touch::by_usage(account, fact, day, &view.frame);
-        if spans.is_empty() {
-            self.held_bytes += put(account);
+        let used = Used { at: fact.used_at, day, customer_id: fact.customer_id, currency, amount };
+        let mut touched = (SpanSet::EMPTY, SpanSet::EMPTY);
+        if let Some(View { frame, totals, audit, moving, .. }) = &mut self.view {
+            let state = moving.as_ref().map_or(Standing::Moved, |moving| moving.standing(place));
+            self.today.add(&used, matches!(state, Standing::Moved));
+            if let Some(frame) = state.frame(frame) {
+                touched = touch::by_usage(account, fact, day, frame);
+                if !touched.0.is_empty() {
+                    let lens = lens(frame, &self.plan, &self.dimensions, &self.symbols);
+                    let [before, after] = lens.look_around(account, touched, put);
+                    touched.0.each(|span| {
+                        let change = (before.contribution(span), after.contribution(span));
+                        replace((totals, audit.as_mut()), frame, (place, span), change);
+                    });
+                }
+            }
         } else {
-            let lens = lens(&view.frame, &self.plan, &self.dimensions, &self.symbols);
-            let before = lens.assess(account, spans);
-            self.held_bytes += put(account);
-            let after = lens.assess(account, spans);
-            view.replace(place, &before, &after);
+            self.today.add(&used, false);
         }
+        if touched.0.is_empty() {
+            put(account.usage_mut());
+        }
+        self.held_bytes += account.usage().bytes() as isize - held as isize;
         UsageVerdict::Applied(Applied { new_customer })
     }
 
@@ -236,9 +259,9 @@ impl Shard {
         self.today.expect_view_from(wall);
     }
 
-    /// A copy of the totals, for the instant they are exact for; `None` until the shard is live.
+    /// A copy of the totals, for the instant they are exact for; `None` until the shard is live, and while its view moves.
     pub fn totals(&self) -> Option<ShardTotals> {
-        let view = self.view.as_ref()?;
+        let view = self.view.as_ref().filter(|view| view.moving.is_none())?;
         Some(ShardTotals::new(view.frame.as_of, &view.totals, self.today.worth(), &self.dimensions, &self.symbols))
     }
 
@@ -254,7 +277,7 @@ impl Shard {
 
     /// Memory of accounts, texts and remembered ids, in bytes: an estimate from what they hold, without the allocator's share.
     pub fn tracked_bytes(&self) -> usize {
-        let accounts = self.accounts.len() * (size_of::<(Box<str>, Entry)>() + ACCOUNT_OVERHEAD);
+        let accounts = self.accounts.len() * ACCOUNT_BYTES + self.accounts.key_bytes();
         accounts + self.held_bytes.max(0).unsigned_abs() + self.symbols.bytes() + self.dedup.bytes()
     }
 
@@ -270,6 +293,21 @@ impl Shard {
 
 fn lens<'a>(frame: &'a Frame, plan: &'a Plan, dimensions: &'a [Dimension], symbols: &'a Symbols) -> Lens<'a> {
     Lens { frame, zone: &plan.zone, dimensions, symbols }
+}
+
+/// Replaces what an account adds to a span, in the totals and in those that an audit has recomputed for it.
+#[inline]
+fn replace(
+    (totals, audit): (&mut Totals, Option<&mut Audit>),
+    frame: &Frame,
+    (place, span): (Place, usize),
+    (before, after): (Option<Placed>, Option<Placed>),
+) {
+    let role = frame.spans[span].role;
+    totals.replace(role, before, after);
+    if let Some(audit) = audit {
+        audit.replace(place, role, before, after);
+    }
 }
 
 /// Adds a currency to a set of a few.

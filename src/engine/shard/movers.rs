@@ -4,7 +4,7 @@
 //! when it looked. It explains figures, it is none.
 
 use super::Shard;
-use crate::domain::assess::Contribution;
+use crate::domain::assess::Placed;
 use crate::domain::frame::Role;
 use crate::domain::money::Micros;
 use crate::domain::window::Window;
@@ -95,19 +95,19 @@ impl Shard {
         }
         let (spans, lens) = (view.frame.only(Role::Window(number)), self.lens(&view.frame));
         pass.next(&self.accounts, most, |customer_id, account| {
-            for contribution in lens.assess(account, spans).into_iter().flatten() {
-                if self.is_of(&contribution, search, dimension.flatten()) {
-                    search.take(customer_id, contribution.closing - contribution.opening);
+            lens.assess(account, spans, |_, placed| {
+                if self.is_of(&placed, search, dimension.flatten()) {
+                    search.take(customer_id, placed.contribution.closing - placed.contribution.opening);
                 }
-            }
+            });
         });
         search.pass = pass;
         !pass.is_over(&self.accounts)
     }
 
-    fn is_of(&self, contribution: &Contribution, search: &Search, dimension: Option<usize>) -> bool {
+    fn is_of(&self, placed: &Placed, search: &Search, dimension: Option<usize>) -> bool {
         let Some((dimension, (_, value))) = dimension.zip(search.query.segment.as_ref()) else { return true };
-        *self.dimensions[dimension].text(contribution.segments[dimension], &self.symbols) == **value
+        *self.dimensions[dimension].text(placed.segments[dimension], &self.symbols) == **value
     }
 }
 

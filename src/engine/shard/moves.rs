@@ -1,49 +1,148 @@
 //! Moving a shard's view: going live, later instants, midnights, another plan.
+//!
+//! What needs a look at every account, going live and a new civil day, is done in slices between which facts go on arriving. An account
+//! that the move has passed is seen through the new frame, any other through the one before, and the totals hold of each what it is
+//! seen to contribute. So nothing is lost that arrives meanwhile, and at the end the totals are those of the new frame. Until then
+//! they are those of no instant, and nobody is shown them.
 
 use super::{Shard, View};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, SubscriptionRef};
+use crate::domain::assess::Placed;
 use crate::domain::calendar::{Day, Instant};
 use crate::domain::currency::Currency;
 use crate::domain::frame::Frame;
-use crate::domain::money::Micros;
 use crate::domain::segment::Dimension;
-use crate::engine::accounts::{Accounts, Place};
+use crate::engine::accounts::{Accounts, Pass, Place};
+use crate::engine::key::Key;
 use crate::engine::plan::Plan;
+use crate::engine::totals::Totals;
 use crate::engine::touch;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
+/// A move that has to look at every account.
+#[derive(Debug)]
+pub(super) struct Moving {
+    /// The frame of accounts not passed yet; `None` while going live.
+    from: Option<Frame>,
+    /// Whether accounts whose facts cannot matter may be passed by: both frames have equal rates.
+    same_rates: bool,
+    pass: Pass,
+}
+
+/// Where an account stands in a move.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Standing<'a> {
+    /// The totals hold what it contributes to the view's frame.
+    Moved,
+    /// They hold what it contributes to the one before.
+    Before(&'a Frame),
+    /// They hold nothing of it.
+    Unknown,
+}
+
+impl<'a> Standing<'a> {
+    /// The frame through which the account is seen, if the view's is `frame`.
+    #[inline]
+    pub(super) fn frame(self, frame: &'a Frame) -> Option<&'a Frame> {
+        match self {
+            Standing::Moved => Some(frame),
+            Standing::Before(before) => Some(before),
+            Standing::Unknown => None,
+        }
+    }
+}
+
+impl Moving {
+    #[inline]
+    pub(super) fn standing(&self, place: Place) -> Standing<'_> {
+        match &self.from {
+            _ if self.pass.has_passed(place) => Standing::Moved,
+            Some(before) => Standing::Before(before),
+            None => Standing::Unknown,
+        }
+    }
+}
+
 impl Shard {
     /// Assesses every account for a view at `as_of`; totals are kept from now on. The instant is not before
     /// [`Shard::earliest_view`].
     pub fn go_live(&mut self, as_of: Instant) {
-        let frame = self.plan.frame(as_of);
-        self.today.begin(&frame, usage_of_day(&self.accounts, frame.today));
-        self.view = Some(View { totals: self.recomputed(&frame), ahead: self.states_ahead(as_of), frame, audit: None });
+        self.begin_view(as_of);
+        while self.move_on(usize::MAX) {}
     }
 
     /// Moves the view's instant on; an instant that is not later changes nothing.
     pub fn advance(&mut self, as_of: Instant) {
-        let Some(mut view) = self.view.take() else {
-            return;
-        };
-        if as_of > view.frame.as_of {
-            let same_day = self.plan.zone.day(as_of) == view.frame.today;
-            let next = if same_day { view.frame.later_today(as_of) } else { self.plan.frame(as_of) };
-            if same_day {
-                self.reassess_due(&mut view, &next);
-            } else {
-                self.reassess_all(&mut view, &next);
-            }
+        self.begin_move(as_of);
+        while self.move_on(usize::MAX) {}
+    }
+
+    /// Begins to go live: [`Shard::move_on`] does the work. The instant is not before [`Shard::earliest_view`].
+    pub fn begin_view(&mut self, as_of: Instant) {
+        let frame = self.plan.frame(as_of);
+        self.today.begin(&frame);
+        let moving = Moving { from: None, same_rates: false, pass: Pass::default() };
+        let (totals, ahead) = (self.no_totals(), BinaryHeap::new());
+        self.view = Some(View { frame, totals, ahead, audit: None, moving: Some(moving) });
+    }
+
+    /// Moves the view's instant on, at once within a civil day; into another day [`Shard::move_on`] does the work. An instant that is
+    /// not later changes nothing, nor does any while the view moves.
+    pub fn begin_move(&mut self, as_of: Instant) {
+        let Some(mut view) = self.view.take_if(|view| view.moving.is_none() && as_of > view.frame.as_of) else { return };
+        if self.plan.zone.day(as_of) == view.frame.today {
+            let next = view.frame.later_today(as_of);
+            self.reassess_due(&mut view, &next);
+            view.frame = next;
+            self.today.advance(&view.frame);
+        } else {
+            let next = self.plan.frame(as_of);
+            drop(due(&mut view.ahead, as_of));
+            view.audit = None;
             if self.today.has_to_begin(&next) {
-                self.today.begin(&next, usage_of_day(&self.accounts, next.today));
+                self.today.begin(&next);
             } else {
                 self.today.advance(&next);
             }
-            view.frame = next;
+            (self.floor, self.floor_at) = self.next_floor(as_of).unwrap_or((self.floor, self.floor_at));
+            let same_rates = view.frame.valuation == next.valuation;
+            let from = Some(std::mem::replace(&mut view.frame, next));
+            view.moving = Some(Moving { from, same_rates, pass: Pass::default() });
         }
         self.view = Some(view);
+    }
+
+    /// Goes on with a move, looking at about so many accounts. Whether there is more to do.
+    pub fn move_on(&mut self, most: usize) -> bool {
+        let Some(mut view) = self.view.take_if(|view| view.moving.is_some()) else { return false };
+        let accounts = self.accounts.clone();
+        view.moving = view.moving.take().and_then(|moving| self.carry_on(&mut view, moving, &accounts, most));
+        let more = view.moving.is_some();
+        self.view = Some(view);
+        more
+    }
+
+    /// Carries about so many accounts over; the move, unless it is over.
+    fn carry_on(&mut self, view: &mut View, mut moving: Moving, accounts: &Accounts, most: usize) -> Option<Moving> {
+        let (mut left, mut pass) = (most.max(1), moving.pass);
+        while left > 0 && !pass.is_over(accounts) {
+            // A part without accounts takes time as well.
+            left = left
+                .saturating_sub(1 + pass.next_mut(accounts, left, |key, account| self.carry_over(view, &moving, key, account)));
+        }
+        moving.pass = pass;
+        if !pass.is_over(accounts) {
+            return Some(moving);
+        }
+        self.today.finish();
+        None
+    }
+
+    /// Whether a view is on its way to an instant.
+    pub fn is_moving(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.moving.is_some())
     }
 
     /// Replaces windows, dimensions and rates; zone and reporting currency stay. Totals are made anew. The plan is one that
@@ -52,9 +151,7 @@ impl Shard {
         self.dimensions = plan.dimensions.iter().map(|name| Dimension::named(name, &mut self.symbols)).collect();
         self.plan = plan;
         if let Some(view) = self.view.take() {
-            let frame = self.plan.frame(view.frame.as_of);
-            self.today.begin(&frame, usage_of_day(&self.accounts, frame.today));
-            self.view = Some(View { totals: self.recomputed(&frame), frame, audit: None, ..view });
+            self.go_live(view.frame.as_of);
         }
     }
 
@@ -68,9 +165,15 @@ impl Shard {
         &self.plan
     }
 
-    /// Whether totals are kept.
-    pub fn is_live(&self) -> bool {
+    /// Whether totals are kept, or about to be.
+    pub fn has_view(&self) -> bool {
         self.view.is_some()
+    }
+
+    /// Whether totals of all accounts are kept, though perhaps on their way from one civil day to another.
+    pub fn is_live(&self) -> bool {
+        let goes_live = |view: &View| view.moving.as_ref().is_some_and(|moving| moving.from.is_none());
+        self.view.as_ref().is_some_and(|view| !goes_live(view))
     }
 
     /// No view before this instant may be drawn: usage days only it needs may be gone, and which usage of a day lay after it is
@@ -90,30 +193,37 @@ impl Shard {
         for customer_id in due(&mut view.ahead, next.as_of) {
             let place = self.accounts.place(&customer_id);
             if let Some(account) = Accounts::get(&self.accounts.part(place.part).read(), place, &customer_id) {
-                self.reassess(view, next, place, account);
+                self.reassess(&mut view.totals, (&view.frame, next), account, |span, before, after| {
+                    if let Some(audit) = &mut view.audit {
+                        audit.replace(place, next.spans[span].role, before, after);
+                    }
+                });
             }
         }
     }
 
-    /// Reassesses every account whose contribution can differ between two days, and forgets usage that no view can need.
-    fn reassess_all(&mut self, view: &mut View, next: &Frame) {
-        drop(due(&mut view.ahead, next.as_of));
-        view.audit = None;
-        let same_rates = view.frame.valuation == next.valuation;
-        let floor = self.next_floor(next.as_of);
-        let mut freed = 0;
-        for number in 0..self.accounts.parts() {
-            for (customer_id, entry) in self.accounts.part(number).write().iter_mut() {
-                if !same_rates || touch::by_move(&entry.account, &view.frame, next) {
-                    self.reassess(view, next, self.accounts.place(customer_id), &entry.account);
+    /// Carries an account over to the view's frame, and forgets usage that no view can need.
+    fn carry_over(&mut self, view: &mut View, moving: &Moving, key: &Key, account: &mut Account) {
+        match &moving.from {
+            None => {
+                let (totals, frame) = (&mut view.totals, &view.frame);
+                self.lens(frame).assess(account, frame.all_spans(), |span, placed| {
+                    totals.replace(frame.spans[span].role, None, Some(placed));
+                });
+                key.with_text(|customer_id| note_states_ahead(&mut view.ahead, frame.as_of, customer_id, account));
+            }
+            Some(from) => {
+                if !moving.same_rates || touch::by_move(account, from, &view.frame) {
+                    self.reassess(&mut view.totals, (from, &view.frame), account, |_, _, _| {});
                 }
-                if let Some((floor, _)) = floor {
-                    freed += entry.account.drop_usage_before(floor);
-                }
+                self.held_bytes -= account.drop_usage_before(self.floor) as isize;
             }
         }
-        (self.floor, self.floor_at) = floor.unwrap_or((self.floor, self.floor_at));
-        self.held_bytes -= freed;
+        if let Some(day) = self.today.beginning() {
+            for bin in account.usage().of_day(day) {
+                key.with_text(|customer_id| self.today.count(customer_id, bin.currency, bin.amount));
+            }
+        }
     }
 
     /// From which day on usage is kept and for views from which instant on, if that is later than now: views, records and clock
@@ -125,34 +235,30 @@ impl Shard {
         (floor > self.floor && !self.is_capturing() && self.look.is_none()).then_some((floor, bound))
     }
 
-    fn reassess(&self, view: &mut View, next: &Frame, place: Place, account: &Account) {
-        let spans = next.all_spans();
-        let before = self.lens(&view.frame).assess(account, spans);
-        let after = self.lens(next).assess(account, spans);
-        view.replace(place, &before, &after);
-    }
-
-    fn states_ahead(&self, as_of: Instant) -> BinaryHeap<Reverse<(Instant, Box<str>)>> {
-        let mut ahead = BinaryHeap::new();
-        self.accounts.each(|customer_id, account| {
-            for subscription in account.subscriptions() {
-                let first = subscription.before(as_of).len();
-                ahead.extend(
-                    subscription.versions[first..].iter().map(|version| Reverse((version.effective_at, customer_id.into()))),
-                );
-            }
+    /// Replaces what an account contributes to one frame by what it contributes to another of the same plan. `also` is told of each
+    /// span that differs.
+    fn reassess(
+        &self,
+        totals: &mut Totals,
+        (from, to): (&Frame, &Frame),
+        account: &Account,
+        mut also: impl FnMut(usize, Option<Placed>, Option<Placed>),
+    ) {
+        let spans = to.all_spans();
+        let (before, after) = (self.lens(from).look(account, spans), self.lens(to).look(account, spans));
+        spans.each(|span| {
+            let (before, after) = (before.contribution(span), after.contribution(span));
+            totals.replace(to.spans[span].role, before, after);
+            also(span, before, after);
         });
-        ahead
     }
 }
 
-/// All usage of a civil day, by customer and currency.
-fn usage_of_day(accounts: &Accounts, day: Day) -> Vec<(Box<str>, Currency, Micros)> {
-    let mut usage = Vec::new();
-    accounts.each(|customer_id, account| {
-        usage.extend(account.usage().of_day(day).iter().map(|bin| (customer_id.into(), bin.currency, bin.amount)));
-    });
-    usage
+/// Notes when states of an account take effect that lie ahead.
+fn note_states_ahead(ahead: &mut BinaryHeap<Reverse<(Instant, Box<str>)>>, as_of: Instant, customer_id: &str, account: &Account) {
+    let states = account.subscriptions().iter().flat_map(SubscriptionRef::states);
+    let later = states.map(|state| state.effective_at).filter(|at| *at >= as_of);
+    ahead.extend(later.map(|at| Reverse((at, customer_id.into()))));
 }
 
 /// Takes the customers out whose states take effect before an instant, each once.

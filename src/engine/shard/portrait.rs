@@ -1,15 +1,15 @@
 //! One customer: every fact and figure that the shard has of it, exact for the view's instant and the facts applied so far.
 
 use super::{Shard, View};
-use crate::domain::account::{Account, Subscription, Version};
-use crate::domain::assess::Class;
+use crate::domain::account::{Account, Item, Subscription, Version};
+use crate::domain::assess::{Class, Placed};
 use crate::domain::calendar::{Day, Instant};
 use crate::domain::currency::Currency;
 use crate::domain::facts::Status;
-use crate::domain::frame::{Frame, Role};
+use crate::domain::frame::{Frame, Role, Span};
 use crate::domain::money::Micros;
 use crate::domain::motion::MOTIONS;
-use crate::domain::side::Side;
+use crate::domain::side::{RunRates, Sides};
 use crate::engine::accounts::Accounts;
 
 /// States, items and attributes that are shown of one customer at most; of each subscription the newest, as far as they reach.
@@ -99,54 +99,61 @@ impl Shard {
 
     fn portray(&self, customer_id: &str, account: &Account, view: &View) -> Portrait {
         let frame = &view.frame;
-        let side = Side::new(account, &frame.edges[Frame::LIVE], &self.plan.zone, &frame.valuation);
+        let (committed, run_rate) = self.worth(account, frame);
         let (subscriptions, omitted_states) = self.subscriptions(account);
         Portrait {
             as_of: frame.as_of,
             customer_id: customer_id.to_owned(),
             first_revenue: account.first_revenue(),
-            committed: side.committed,
-            run_rate: side.run_rate,
+            committed,
+            run_rate,
             windows: self.windows(account, frame),
             subscriptions,
             omitted_states,
-            usage: account.usage().bins().iter().map(|bin| (bin.day, bin.currency, bin.amount)).collect(),
+            usage: account.usage().bins().map(|bin| (bin.day, bin.currency, bin.amount)).collect(),
             usage_since: self.floor,
         }
     }
 
+    /// Committed MRR and run rate at the view's instant.
+    fn worth(&self, account: &Account, frame: &Frame) -> (Micros, Micros) {
+        let (lens, edges) = (self.lens(frame), frame.edges_of(frame.only(Role::Now)));
+        let sides = Sides::new(&lens, account.subscriptions(), account.first_revenue(), edges);
+        let mut rates = RunRates::new();
+        sides.put_rates(&lens, account.usage(), edges, &mut rates);
+        (sides.epoch(Frame::LIVE).committed, rates[Frame::LIVE])
+    }
+
     fn windows(&self, account: &Account, frame: &Frame) -> Vec<WindowPortrait> {
-        let contributions = self.lens(frame).assess(account, frame.all_spans());
-        let of_window = |(span, contribution): (&crate::domain::frame::Span, _)| {
-            let Role::Window(number) = span.role else { return None };
+        let seen = self.lens(frame).look(account, frame.all_spans());
+        let of_window = |(number, span): (usize, &Span)| {
+            let Role::Window(window) = span.role else { return None };
             let edge = |number: u8| frame.edges[usize::from(number)].at;
-            let moved = |contribution: crate::domain::assess::Contribution| {
-                let values = self.plan.dimensions.iter().zip(&self.dimensions).zip(&contribution.segments);
-                let text = |((name, dimension), value): ((&String, &crate::domain::segment::Dimension), &_)| {
-                    (name.clone(), dimension.text(*value, &self.symbols).to_string())
-                };
-                Moved {
-                    class: contribution.class,
-                    opening: contribution.opening,
-                    closing: contribution.closing,
-                    motions: contribution.motions,
-                    segments: values.map(text).collect(),
-                }
-            };
             Some(WindowPortrait {
-                window: self.plan.windows[number].to_string(),
+                window: self.plan.windows[window].to_string(),
                 opening_edge: edge(span.opening),
                 closing_edge: edge(span.closing),
-                moved: Option::map(contribution, moved),
+                moved: seen.contribution(number).map(|placed| self.moved(&placed)),
             })
         };
-        frame.spans.iter().zip(contributions).filter_map(of_window).collect()
+        frame.spans.iter().enumerate().filter_map(of_window).collect()
+    }
+
+    fn moved(&self, Placed { contribution, segments }: &Placed) -> Moved {
+        let named = self.plan.dimensions.iter().zip(&self.dimensions).zip(*segments);
+        Moved {
+            class: contribution.class,
+            opening: contribution.opening,
+            closing: contribution.closing,
+            motions: contribution.motions,
+            segments: named.map(|((name, one), value)| (name.clone(), one.text(*value, &self.symbols).to_string())).collect(),
+        }
     }
 
     /// The states there is room for, newest first, each subscription's in order; and how many there is none for.
     fn subscriptions(&self, account: &Account) -> (Vec<SubscriptionPortrait>, usize) {
         let (mut room, mut omitted) = (MOST_LINES, 0);
-        let mut portray = |subscription: &Subscription| {
+        let mut portray = |subscription: Subscription| {
             let mut states = Vec::new();
             for version in subscription.versions.iter().rev() {
                 let lines = 1 + version.items.len() + version.attributes.len();
@@ -160,12 +167,12 @@ impl Shard {
             states.reverse();
             SubscriptionPortrait { subscription_id: subscription.id.to_string(), states }
         };
-        (account.subscriptions().iter().map(&mut portray).collect(), omitted)
+        (account.subscriptions().iter().map(|one| portray(one.to_subscription())).collect(), omitted)
     }
 
     fn state(&self, version: &Version) -> StatePortrait {
         let text = |symbol| self.symbols.text(symbol).to_string();
-        let item = |item: &crate::domain::account::Item| ItemPortrait {
+        let item = |item: &Item| ItemPortrait {
             item_id: item.id.to_string(),
             product_id: text(item.product),
             plan_id: text(item.plan),

@@ -7,52 +7,63 @@ use super::Sight;
 use super::rows::{Order, Row, Rows, Why};
 use crate::domain::account::Account;
 use crate::domain::calendar::{Day, Instant};
-use crate::domain::frame::{EdgeAt, Frame, QUIET_DAYS, RATE_DAYS};
-use crate::domain::side::Side;
+use crate::domain::frame::{Frame, QUIET_DAYS, RATE_DAYS, Role};
+use crate::domain::money::Micros;
+use crate::domain::side::{RunRates, Sides, lines};
+use crate::domain::window::Window;
 use crate::engine::plan::Plan;
 
 /// The question on its way.
 #[derive(Clone, Debug)]
 pub struct Expanding {
+    /// Of one window, that of the 28 days before the view's instant.
     frame: Frame,
-    /// 28 days ago; `None` if usage days that its run rate needs are not kept.
-    before: Option<EdgeAt>,
+    /// Whether the usage days are kept that the run rate of 28 days ago needs.
+    kept: bool,
     pub(super) rows: Rows,
 }
 
+/// The window between the two edges, and the number of its span.
+const WINDOW: Window = Window::Trailing(RATE_DAYS as u16);
+const SPAN: usize = 1;
+
 impl Expanding {
-    pub(super) fn new(order: Order, plan: &Plan, frame: &Frame, floor: Day) -> Expanding {
-        let day = frame.today.plus(-RATE_DAYS);
-        let before = EdgeAt { at: plan.zone.midnight(day), day };
-        let kept = day.plus(-(RATE_DAYS + QUIET_DAYS)) >= floor;
-        Expanding { frame: frame.clone(), before: kept.then_some(before), rows: Rows::new(order, Rows::MOST) }
+    pub(super) fn new(order: Order, plan: &Plan, as_of: Instant, floor: Day) -> Expanding {
+        let frame = Frame::new(&[WINDOW], &plan.zone, &plan.rates, as_of);
+        let before = frame.edges[usize::from(frame.spans[SPAN].opening)].day;
+        let kept = before.plus(-(RATE_DAYS + QUIET_DAYS)) >= floor;
+        Expanding { frame, kept, rows: Rows::new(order, Rows::MOST) }
     }
 
     pub(super) fn take(&mut self, customer_id: &str, account: &Account, sight: Sight) {
-        let side = |edge: &EdgeAt| Side::new(account, edge, &sight.plan.zone, &self.frame.valuation);
-        let live = self.frame.edges[Frame::LIVE];
-        let now = side(&live);
-        if now.revenue() == 0 {
+        let frame = &self.frame;
+        let lens = Sight { dimensions: &[], ..sight }.lens(frame);
+        let edges = frame.edges_of(frame.only(Role::Window(0)));
+        let sides = Sides::new(&lens, account.subscriptions(), account.first_revenue(), edges);
+        let mut rates = RunRates::new();
+        sides.put_rates(&lens, account.usage(), edges, &mut rates);
+        let at = |edge: u8| (sides.epoch(edge.into()).committed, rates[usize::from(edge)]);
+        let ((before, rate_before), (committed, run_rate)) = (at(frame.spans[SPAN].opening), at(frame.spans[SPAN].closing));
+        if committed + run_rate == 0 {
             return;
         }
-        let before = self.before.map(|edge| side(&edge));
-        let run_rate_before = before.as_ref().map(|before| if before.revenue() > 0 { before.run_rate } else { now.run_rate });
-        let scheduled_at = next_state(account, live.at);
-        let scheduled = scheduled_at.map_or(now.committed, |_| side(&EdgeAt { at: Instant(i64::MAX), ..live }).committed);
-        let amount = now.run_rate - run_rate_before.unwrap_or(now.run_rate) + scheduled - now.committed;
+        let run_rate_before = self.kept.then(|| if before + rate_before > 0 { rate_before } else { run_rate });
+        let (scheduled, scheduled_at) = scheduled(account, frame);
+        let amount = run_rate - run_rate_before.unwrap_or(run_rate) + scheduled - committed;
         if amount > 0 {
-            let (run_rate, committed) = (now.run_rate, now.committed);
             let why = Why::Likely { run_rate, run_rate_before, committed, scheduled, scheduled_at };
             self.rows.push(Row { customer_id: customer_id.into(), amount, why });
         }
     }
 }
 
-/// When the next state from an instant on begins.
-fn next_state(account: &Account, from: Instant) -> Option<Instant> {
-    let next = |subscription: &crate::domain::account::Subscription| {
-        let passed = subscription.before(from).len();
-        subscription.versions.get(passed).map(|version| version.effective_at)
-    };
-    account.subscriptions().iter().filter_map(next).min()
+/// Committed MRR once all states known have begun, and when the next one does.
+fn scheduled(account: &Account, frame: &Frame) -> (Micros, Option<Instant>) {
+    let (mut committed, mut next) = (0, None::<Instant>);
+    for (number, subscription) in account.subscriptions().iter().enumerate() {
+        let ahead = subscription.states().find(|state| state.effective_at >= frame.as_of).map(|state| state.effective_at);
+        next = next.into_iter().chain(ahead).min();
+        committed += lines(number, subscription.states().last(), &frame.valuation).map(|line| line.mrr).sum::<Micros>();
+    }
+    (committed, next)
 }

@@ -3,10 +3,11 @@
 use super::Sight;
 use super::rows::{Order, Row, Rows, Tally, Why};
 use crate::domain::account::Account;
-use crate::domain::assess::{Class, Contribution};
+use crate::domain::assess::{Class, Contribution, Placed};
 use crate::domain::frame::{Frame, Role};
 use crate::domain::money::Micros;
 use crate::domain::rates::Sums;
+use crate::domain::segment::SegmentValue;
 use crate::domain::window::Window;
 use crate::engine::plan::Plan;
 
@@ -125,17 +126,18 @@ impl Listing {
     }
 
     pub(super) fn take(&mut self, customer_id: &str, account: &Account, sight: Sight) {
-        let spans = self.frame.only(Role::Window(self.window));
-        for contribution in sight.lens(&self.frame).assess(account, spans).into_iter().flatten() {
-            let is_of = |(dimension, value): &(usize, String)| {
-                *sight.dimensions[*dimension].text(contribution.segments[*dimension], sight.symbols) == **value
-            };
-            let Some(amount) = self.movement.amount(&contribution).filter(|_| self.segment.as_ref().is_none_or(is_of)) else {
-                continue;
-            };
-            let Contribution { class, opening, closing, .. } = contribution;
-            let why = Why::Moved { movement: Movement::of(class), opening, closing };
-            self.rows.push(Row { customer_id: customer_id.into(), amount, why });
-        }
+        let Listing { frame, window, movement, segment, rows } = self;
+        let is_of = |segments: &[SegmentValue]| {
+            segment.as_ref().is_none_or(|(dimension, value)| {
+                *sight.dimensions[*dimension].text(segments[*dimension], sight.symbols) == **value
+            })
+        };
+        sight.lens(frame).assess(account, frame.only(Role::Window(*window)), |_, Placed { contribution, segments }| {
+            if let Some(amount) = movement.amount(&contribution).filter(|_| is_of(segments)) {
+                let Contribution { class, opening, closing, .. } = contribution;
+                let why = Why::Moved { movement: Movement::of(class), opening, closing };
+                rows.push(Row { customer_id: customer_id.into(), amount, why });
+            }
+        });
     }
 }

@@ -80,7 +80,7 @@ impl Survey {
     pub fn new(question: &Question, plan: &Plan, frame: &Frame, floor: Day) -> Option<Survey> {
         match question {
             Question::Moved(query) => Listing::new(query, plan, frame).map(Survey::Listing),
-            Question::Likely(order) => Some(Survey::Expanding(Expanding::new(*order, plan, frame, floor))),
+            Question::Likely(order) => Some(Survey::Expanding(Expanding::new(*order, plan, frame.as_of, floor))),
             Question::Closed { every, most } => Some(Survey::Periods(Periods::new(*every, *most, plan, frame.as_of, floor))),
         }
     }

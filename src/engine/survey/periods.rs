@@ -65,7 +65,7 @@ impl Periods {
 
     pub(super) fn take(&mut self, account: &Account, sight: Sight) {
         let Some(first) = account.first_revenue() else { return };
-        let used = account.first_usage();
+        let used = account.usage().first_positive();
         let plain = Sight { dimensions: &[], ..sight };
         for (number, Known { frame, totals }) in self.known.iter_mut().enumerate().take(self.end) {
             // Newest first: no earlier period has anything of this customer.
@@ -76,7 +76,9 @@ impl Periods {
                 self.end = number;
                 break;
             }
-            totals.add(frame, &plain.lens(frame).assess(account, frame.all_spans()));
+            plain.lens(frame).assess(account, frame.all_spans(), |span, placed| {
+                totals.replace(frame.spans[span].role, None, Some(placed));
+            });
         }
     }
 

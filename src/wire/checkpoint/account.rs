@@ -20,14 +20,14 @@
 //!
 //! Products, plans, attribute keys and values are numbers of texts.
 
-use super::bytes::{Cursor, narrow, put_currency, put_instant, put_list, put_option, put_text, put_varint, put_wide, put_zigzag};
+use super::bytes::{Cursor, narrow, put_currency, put_instant, put_option, put_text, put_varint, put_wide, put_zigzag};
 use super::damage::Damage;
-use crate::domain::account::{Account, Item, Subscription, Version};
+use crate::domain::account::{Account, Item, State, Subscription, Version};
 use crate::domain::calendar::{Day, Instant};
 use crate::domain::currency::Currency;
 use crate::domain::facts::Status;
 use crate::domain::symbol::Symbol;
-use crate::domain::usage::Bin;
+use crate::domain::usage::{Bin, UsageDays};
 
 /// The least bytes of an account: no text, no list has an element.
 pub const LEAST_BYTES: usize = 4;
@@ -37,42 +37,48 @@ const HAS_CURRENCY: u8 = 8;
 /// Appends the form of an account.
 pub fn encode(customer_id: &str, account: &Account, out: &mut Vec<u8>) {
     put_text(out, customer_id);
-    put_option(out, account.first_usage(), put_instant);
-    put_list(out, account.subscriptions(), |out, subscription| {
-        put_text(out, &subscription.id);
+    put_option(out, account.usage().first_positive(), put_instant);
+    put_varint(out, account.subscriptions().iter().count() as u64);
+    for subscription in account.subscriptions().iter() {
+        put_text(out, &subscription.id.text());
         let mut before = 0;
-        put_list(out, &subscription.versions, |out, version| {
-            put_zigzag(out, version.effective_at.0.wrapping_sub(before));
-            before = version.effective_at.0;
-            put_version(out, version);
-        });
-    });
-    put_bins(out, account.usage().bins());
+        put_varint(out, subscription.states().count() as u64);
+        for state in subscription.states() {
+            put_zigzag(out, state.effective_at.0.wrapping_sub(before));
+            before = state.effective_at.0;
+            put_state(out, state);
+        }
+    }
+    put_bins(out, account.usage());
 }
 
-fn put_version(out: &mut Vec<u8>, version: &Version) {
-    put_zigzag(out, version.version);
-    put_text(out, &version.event_id);
-    out.push(status_code(version.status) | if version.currency.is_some() { HAS_CURRENCY } else { 0 });
-    if let Some(currency) = version.currency {
+fn put_state(out: &mut Vec<u8>, state: State) {
+    let details = state.details();
+    put_zigzag(out, details.version);
+    put_text(out, &details.event_id.text());
+    out.push(status_code(state.status()) | if details.currency.is_some() { HAS_CURRENCY } else { 0 });
+    if let Some(currency) = details.currency {
         put_currency(out, currency);
     }
-    put_list(out, &version.items, |out, item| {
-        put_text(out, &item.id);
+    put_varint(out, details.items().len() as u64);
+    for item in details.items() {
+        put_text(out, &item.id.text());
         put_varint(out, item.product.0.into());
         put_varint(out, item.plan.0.into());
         put_zigzag(out, item.quantity);
         put_zigzag(out, item.mrr);
-    });
-    put_list(out, &version.attributes, |out, (key, value)| {
+    }
+    put_varint(out, details.attributes().len() as u64);
+    for (key, value) in details.attributes() {
         put_varint(out, key.0.into());
         put_varint(out, value.0.into());
-    });
+    }
 }
 
-fn put_bins(out: &mut Vec<u8>, bins: &[Bin]) {
+fn put_bins(out: &mut Vec<u8>, usage: &UsageDays) {
     let mut before: (i32, Option<Currency>) = (0, None);
-    put_list(out, bins, |out, bin| {
+    put_varint(out, usage.len() as u64);
+    for bin in usage.bins() {
         let days = i64::from(bin.day.0) - i64::from(before.0);
         let other_currency = before.1 != Some(bin.currency);
         put_varint(out, (((days << 1) ^ (days >> 63)) as u64) << 1 | u64::from(other_currency));
@@ -81,12 +87,12 @@ fn put_bins(out: &mut Vec<u8>, bins: &[Bin]) {
         }
         put_wide(out, bin.amount);
         before = (bin.day.0, Some(bin.currency));
-    });
+    }
 }
 
 /// Reads an account whose symbols are among the first so many texts.
-pub fn decode(bytes: &mut Cursor, texts: u32) -> Result<(Box<str>, Account), Damage> {
-    let customer_id = bytes.text()?.into();
+pub fn decode<'a>(bytes: &mut Cursor<'a>, texts: u32) -> Result<(&'a str, Account), Damage> {
+    let customer_id = bytes.text()?;
     let first_usage = bytes.option(Cursor::instant)?;
     let mut id_before = None;
     let subscriptions = bytes.list(2, |bytes| {
@@ -94,7 +100,7 @@ pub fn decode(bytes: &mut Cursor, texts: u32) -> Result<(Box<str>, Account), Dam
         let mut before = 0;
         Ok(Subscription { id, versions: bytes.list(6, |bytes| version(bytes, &mut before, texts))? })
     })?;
-    let account = Account::from_parts(subscriptions, bins(bytes)?, first_usage);
+    let account = Account::from_parts(&subscriptions, &bins(bytes)?, first_usage);
     Ok((customer_id, account.ok_or(Damage::Inconsistent("an account's facts are not in order"))?))
 }
 

@@ -64,7 +64,7 @@ pub struct AccountsRef<'a> {
 
 impl AccountsRef<'_> {
     /// Decodes them one by one. Their symbols must be among the first `texts`, as many as the symbol table has.
-    pub fn each(self, texts: u32, mut visit: impl FnMut(Box<str>, Account) -> Result<(), Damage>) -> Result<(), Damage> {
+    pub fn each(self, texts: u32, mut visit: impl FnMut(&str, Account) -> Result<(), Damage>) -> Result<(), Damage> {
         let mut bytes = Cursor::new(self.bytes);
         for _ in 0..self.count {
             let (customer_id, account) = account::decode(&mut bytes, texts)?;

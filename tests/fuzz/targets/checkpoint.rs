@@ -162,8 +162,8 @@ fn taken_up(restoring: &Restoring, texts: u32, section: SectionRef, trail: &mut 
             restoring.ids(until, &ids);
         }
         SectionRef::Accounts(accounts) => accounts.each(texts, |customer_id, account| {
-            trail.count("subscriptions", account.subscriptions().len());
-            trail.count("bins", account.usage().bins().len());
+            trail.count("subscriptions", account.subscriptions().iter().count());
+            trail.count("bins", account.usage().len());
             restoring.account(customer_id, account).map_err(|_| Damage::Inconsistent("an account names a text that there is not"))
         })?,
         SectionRef::Rejected { changes, .. } => {

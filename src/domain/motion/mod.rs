@@ -3,8 +3,12 @@
 //! The items that count at the opening edge are matched with those at the closing edge; each match or leftover is worth a delta
 //! of one motion, and the deltas sum to the customer's change. Products of two large numbers continue in 256 bits.
 
+mod paired;
+
+use super::assess::Lens;
+use super::currency::Valuation;
 use super::money::{Micros, mul_div};
-use super::side::{Line, Side};
+use super::side::{Epoch, Line};
 use super::symbol::{Symbol, Symbols};
 use ethnum::I256;
 use std::cmp::Ordering;
@@ -40,12 +44,29 @@ impl Motion {
 /// The change between two edges by motion: positive and negative deltas, in the order of [`Motion::ALL`].
 type Deltas = [I256; MOTIONS];
 
-/// The change from one edge to another by motion, each share in the direction of the whole change and never negative: for an
-/// expansion the parts of the expansion, for a contraction the parts of the contraction. They sum to the change exactly.
-pub fn attribute(opening: &Side, closing: &Side, symbols: &Symbols) -> [Micros; MOTIONS] {
-    let change = closing.revenue() - opening.revenue();
-    let mut deltas = if opening.same_states(closing) { [I256::ZERO; MOTIONS] } else { item_deltas(opening, closing, symbols) };
-    deltas[Motion::Usage as usize] += I256::from(closing.run_rate - opening.run_rate);
+/// The change from one edge to another by motion, of which so much is usage: each share in the direction of the whole change and never
+/// negative, for an expansion the parts of the expansion, for a contraction the parts of the contraction. They sum to the change
+/// exactly.
+pub fn attribute<'a>(
+    change: Micros,
+    usage: Micros,
+    (opening, closing): (&Epoch<'a>, &Epoch<'a>),
+    lens: &Lens,
+) -> [Micros; MOTIONS] {
+    if std::ptr::eq(opening, closing) {
+        let mut shares = [0; MOTIONS];
+        shares[Motion::Usage as usize] = change.abs();
+        return shares;
+    }
+    let valuation = &lens.frame.valuation;
+    if let Some(mut deltas) = paired::deltas(opening, closing, valuation) {
+        deltas[Motion::Usage as usize] = usage;
+        if let Some(shares) = paired::allocate(change, &deltas) {
+            return shares;
+        }
+    }
+    let mut deltas = item_deltas(opening, closing, lens);
+    deltas[Motion::Usage as usize] += I256::from(usage);
     if change.is_negative() {
         deltas = deltas.map(|delta| -delta);
     }
@@ -119,11 +140,11 @@ struct Matching {
     deltas: Deltas,
 }
 
-fn item_deltas(opening: &Side, closing: &Side, symbols: &Symbols) -> Deltas {
+fn item_deltas(opening: &Epoch, closing: &Epoch, lens: &Lens) -> Deltas {
     let mut matching = Matching::default();
-    matching.pair_items(opening, closing);
+    matching.pair_items(opening, closing, &lens.frame.valuation);
     let replacing = matching.settle_products();
-    matching.replace(replacing, symbols);
+    matching.replace(replacing, lens.symbols);
     matching.deltas
 }
 
@@ -133,15 +154,15 @@ impl Matching {
     }
 
     /// Pairs items of the same subscription and item id; both sides come in that order. The others are grouped by product.
-    fn pair_items(&mut self, opening: &Side, closing: &Side) {
-        let mut before = opening.lines().peekable();
-        let mut after = closing.lines().peekable();
+    fn pair_items(&mut self, opening: &Epoch, closing: &Epoch, valuation: &Valuation) {
+        let mut before = opening.lines(valuation).peekable();
+        let mut after = closing.lines(valuation).peekable();
         loop {
             let order = match (before.peek(), after.peek()) {
                 (None, None) => return,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some(a), Some(b)) => (a.subscription, &a.item.id).cmp(&(b.subscription, &b.item.id)),
+                (Some(a), Some(b)) => (a.subscription, a.item.id).cmp(&(b.subscription, b.item.id)),
             };
             let a = before.next_if(|_| order.is_le());
             let b = after.next_if(|_| order.is_ge());

@@ -1,0 +1,156 @@
+//! How the engine's costs grow with the number of accounts in a shard: usage of the day, late usage, a seat change, a midnight, and
+//! memory.
+//!
+//! Run with `make bench-growth` for the sizes of docs/growth.svg, or `ACCOUNTS=100000,300000 cargo bench --bench growth` for others;
+//! `USAGE_DAYS` changes how many days with usage an account has, and `SVG` names a file for the plot. Each size has a process of its
+//! own. Times are processor time of the one thread there is, which what else the machine does leaves alone but for its caches; the
+//! time of a fact is the median of many batches.
+
+#[path = "../common/fixture.rs"]
+mod fixture;
+mod plot;
+#[path = "../common/process.rs"]
+mod process;
+
+use fixture::{AS_OF, Change, DAY, Numbers, Used, history};
+use plot::{Line, Panel, Point};
+use process::{busy_time, resident_bytes};
+use std::process::Command;
+use std::time::Duration;
+use upswell::domain::calendar::Instant;
+use upswell::engine::shard::Shard;
+
+/// Facts that are timed together.
+const BATCH: usize = 1_000;
+/// Batches of each kind of fact; the first tenth is not counted.
+const BATCHES: usize = 200;
+/// The view's instant when facts are timed: the midnight is over.
+const NOW: i64 = AS_OF + DAY;
+
+/// What is measured, in the order in which one size's process prints it.
+const OPERATIONS: [&str; 4] = ["usage of today", "late usage", "seat change", "midnight, per account"];
+
+/// What was measured with one number of accounts.
+struct Size {
+    accounts: f64,
+    /// Nanoseconds, in the order of [`OPERATIONS`].
+    times: Vec<f64>,
+    /// Resident bytes of the process for each account, once the shard is live.
+    bytes: f64,
+    /// The part of them that the shard counts.
+    tracked: f64,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let usage_days = setting("USAGE_DAYS", "3").parse().expect("USAGE_DAYS is a number");
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["measure", accounts] => measure(accounts.parse().expect("a number"), usage_days),
+        _ => compare(usage_days),
+    }
+}
+
+fn setting(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+/// Measures one size and prints the figures in one line.
+fn measure(accounts: usize, usage_days: usize) {
+    let mut shard = history(accounts, usage_days);
+    shard.go_live(Instant(AS_OF));
+    let (bytes, tracked) = (resident_bytes(), shard.tracked_bytes());
+    let began = busy_time();
+    shard.advance(Instant(NOW));
+    let midnight = busy_time() - began;
+    assert_eq!(shard.totals().expect("it is live").as_of, Instant(NOW));
+
+    let mut numbers = Numbers(7);
+    let today = batches(&mut shard, |event| Used::new(numbers.below(accounts), NOW - 1_000, NOW, event), Used::apply);
+    let late = batches(
+        &mut shard,
+        |event| {
+            let day = 1 + numbers.below(90) as i64;
+            Used::new(numbers.below(accounts), NOW - day * DAY, NOW, event)
+        },
+        Used::apply,
+    );
+    let change = batches(
+        &mut shard,
+        |event| {
+            let at = NOW - 1 - (event % 1_000_000) as i64;
+            Change::new(numbers.below(accounts), at, 1 + numbers.below(60) as i64, event)
+        },
+        Change::apply,
+    );
+    let per_account = |figure: f64| figure / accounts as f64;
+    let midnight = per_account(midnight.as_nanos() as f64);
+    let (bytes, tracked) = (per_account(bytes as f64), per_account(tracked as f64));
+    println!("{accounts} {today} {late} {change} {midnight} {bytes} {tracked}");
+}
+
+/// Median time of one event in nanoseconds: events are made outside the time that counts, a batch at a time.
+fn batches<T>(shard: &mut Shard, mut event: impl FnMut(u64) -> T, apply: impl Fn(&T, &mut Shard)) -> f64 {
+    let first = (1 << 50) + ((shard.dedup_entries() as u64) << 20);
+    let mut times: Vec<Duration> = (0..BATCHES as u64)
+        .map(|batch| {
+            let events: Vec<T> = (0..BATCH as u64).map(|number| event(first + batch * BATCH as u64 + number)).collect();
+            let began = busy_time();
+            events.iter().for_each(|event| apply(event, shard));
+            busy_time() - began
+        })
+        .skip(BATCHES / 10)
+        .collect();
+    times.sort();
+    times[times.len() / 2].as_nanos() as f64 / BATCH as f64
+}
+
+/// Measures every size, prints a table, and draws the plot if there is a file for it.
+fn compare(usage_days: usize) {
+    let sizes = setting("ACCOUNTS", "10000,30000,100000");
+    let sizes: Vec<Size> = sizes.split(',').map(|accounts| apart(accounts.trim())).collect();
+    print_table(&sizes);
+    if let Ok(path) = std::env::var("SVG") {
+        std::fs::write(&path, drawn(&sizes, usage_days)).unwrap_or_else(|error| panic!("{path} cannot be written: {error}"));
+    }
+}
+
+/// Measures one size in a process of its own.
+fn apart(accounts: &str) -> Size {
+    let program = std::env::current_exe().expect("a path");
+    let output = Command::new(program).args(["measure", accounts]).output().expect("started");
+    assert!(output.status.success(), "{accounts} accounts: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let figures: Vec<f64> = text.split_whitespace().map(|figure| figure.parse().expect("a number")).collect();
+    match figures[..] {
+        [accounts, ref times @ .., bytes, tracked] if times.len() == OPERATIONS.len() => {
+            Size { accounts, times: times.to_vec(), bytes, tracked }
+        }
+        _ => panic!("{} figures: {text}", figures.len()),
+    }
+}
+
+fn print_table(sizes: &[Size]) {
+    println!("| accounts | {} | resident, per account | counted, per account |", OPERATIONS.join(" | "));
+    println!("|---|{}---|---|", "---|".repeat(OPERATIONS.len()));
+    for Size { accounts, times, bytes, tracked } in sizes {
+        let times: Vec<String> = times.iter().map(|nanos| plot::time(*nanos)).collect();
+        println!("| {} | {} | {bytes:.0} B | {tracked:.0} B |", plot::count(*accounts), times.join(" | "));
+    }
+}
+
+fn drawn(sizes: &[Size], usage_days: usize) -> String {
+    let line = |name: &'static str, of: &dyn Fn(&Size) -> f64| Line {
+        name,
+        points: sizes.iter().map(|size| Point { accounts: size.accounts, value: of(size) }).collect(),
+    };
+    let times = OPERATIONS.iter().enumerate().map(|(index, name)| line(name, &|size: &Size| size.times[index])).collect();
+    let memory = vec![line("resident memory", &|size: &Size| size.bytes)];
+    let title = format!("One thread, one shard; one subscription and {usage_days} days with usage for each account");
+    plot::svg(
+        &title,
+        &[
+            Panel { axis: "processor time", height: 330.0, show: plot::time, lines: times },
+            Panel { axis: "bytes per account", height: 110.0, show: |bytes| format!("{bytes:.0} B"), lines: memory },
+        ],
+    )
+}
