@@ -41,6 +41,7 @@ const BUSY: &str = "Another listing or history is being made, which takes a look
 const LATE: &str = "The workers did not answer in time: they are busy, with a new civil day or a backlog. Ask again.";
 const MOVED: &str = "Partitions were assigned or taken away meanwhile: ask again.";
 const CHANGED: &str = "The configuration was changed meanwhile: ask again.";
+const ENDING: &str = "The service is shutting down: ask the next one.";
 const GONE: &str = "The listing of this cursor is not kept any more: ask for it anew, without a cursor.";
 const OTHER: &str =
     "The cursor is that of another listing: give it alone, or with the parameters that its listing was asked for.";
@@ -218,8 +219,9 @@ impl Desk {
         self.tickets += 1;
         let (ticket, question) = (self.tickets, wanted.question());
         let order = Order { ticket, question, answer: self.answer.clone() };
-        // Nobody takes it only when the service is ending.
-        let _ = self.control.send(Control::Survey(order));
+        if self.control.send(Control::Survey(order)).is_err() {
+            return give(answering, Err(Refusal::new(Reason::Unavailable, ENDING)));
+        }
         let (deadline, missing) = (now + SURVEY_DEADLINE, self.workers);
         self.survey = Some(Survey { ticket, wanted, answering, deadline, missing, counted: Vec::new(), found: None });
     }
@@ -234,7 +236,9 @@ impl Desk {
         self.tickets += 1;
         let ticket = self.tickets;
         let (asked, answer) = (Arc::from(customer_id.as_str()), self.answer.clone());
-        let _ = self.control.send(Control::Sight { ticket, customer_id: asked, answer });
+        if self.control.send(Control::Sight { ticket, customer_id: asked, answer }).is_err() {
+            return give(answering, Err(Refusal::new(Reason::Unavailable, ENDING)));
+        }
         let (deadline, missing) = (Moment::now() + SIGHT_DEADLINE, self.workers);
         self.sights.insert(ticket, Sight { customer_id, answering, deadline, missing, partitions: 0, found: None });
     }

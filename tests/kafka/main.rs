@@ -10,6 +10,7 @@ mod bench;
 mod changes;
 mod chaos;
 mod checkpoints;
+mod drill;
 mod exact;
 mod flood;
 mod group;

@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, Reader, TOPICS};
 use crate::deployment::Deployment;
 use crate::mistake::Mistake;
 use crate::shadow::{Circumstances, Shadow};
+use crate::surveys::Survey;
 use crate::trouble::{Doing, Kind, Saboteur};
 use crossbeam_channel::{Receiver, TryRecvError, never, unbounded};
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,6 +108,9 @@ pub struct Instance {
     /// What was rejected here at some time: topic, partition, offset.
     pub ever: BTreeSet<(String, i32, i64)>,
     pub mistake: Option<Mistake>,
+    /// A survey under way, and how many were answered.
+    pub survey: Option<Survey>,
+    pub surveyed: u64,
 }
 
 impl Instance {
@@ -202,6 +206,8 @@ impl Instance {
             as_of: Instant(0),
             ever: BTreeSet::new(),
             mistake,
+            survey: None,
+            surveyed: 0,
         }
     }
 
@@ -246,6 +252,7 @@ impl Instance {
         if self.mistake == Some(Mistake::RetryTwice) {
             self.forget_retries();
         }
+        self.go_on_with_survey()?;
         self.sync(images)
     }
 
