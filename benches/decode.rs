@@ -1,13 +1,17 @@
-//! Decoding one event: our compiled plan against apache-avro's direct serde reader, its generic value, and the value turned into
-//! a struct. Run with `cargo bench --bench decode`.
+//! One event from a record's value to a fact: framing, decoding and acceptance, each alone and all three. Decoding is compared with
+//! apache-avro's direct serde reader, its generic value, and the value turned into a struct. Run with `cargo bench --bench decode`.
 
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::{Schema, from_value};
 use divan::{Bencher, black_box};
 use serde::Deserialize;
 use std::collections::HashMap;
-use upswell::domain::facts::FactKind;
+use upswell::domain::accept;
+use upswell::domain::calendar::{Day, Instant};
+use upswell::domain::currency::{Currency, ExchangeRates, RateTable};
+use upswell::domain::facts::{FactKind, RawFact};
 use upswell::wire::avro::{Decoder, SUBSCRIPTION_SCHEMA, USAGE_SCHEMA};
+use upswell::wire::framing::{self, Frame};
 
 fn main() {
     divan::main();
@@ -143,6 +147,51 @@ fn plan(bencher: Bencher, kind: FactKind) {
     let (decoder, datum) = (Decoder::compile(schema(kind), kind), datum(kind));
     assert!(decoder.decode(&datum).is_ok());
     bencher.bench_local(|| black_box(decoder.decode(black_box(&datum))).is_ok());
+}
+
+/// Two currencies beside the reporting one; that of the events is the first.
+fn rates() -> ExchangeRates {
+    let code = |text: &str| Currency::parse(text).expect("a code");
+    let rates = [(code("EUR"), 1_080_000), (code("GBP"), 1_270_000)].into();
+    ExchangeRates::new(code("USD"), vec![RateTable { from: Day(0), rates }])
+}
+
+/// Whether the event is accepted; the record was written when the event happened.
+fn accepted(raw: &RawFact, rates: &ExchangeRates) -> bool {
+    match raw {
+        RawFact::Subscription(raw) => black_box(accept::subscription(raw, rates)).is_ok(),
+        RawFact::Usage(raw) => black_box(accept::usage(raw, rates, Some(Instant(1_787_212_345_999)))).is_ok(),
+    }
+}
+
+#[divan::bench(args = KINDS)]
+fn acceptance(bencher: Bencher, kind: FactKind) {
+    let (datum, rates) = (datum(kind), rates());
+    let raw = Decoder::compile(schema(kind), kind).decode(&datum).expect("readable");
+    assert!(accepted(&raw, &rates));
+    bencher.bench_local(|| accepted(black_box(&raw), black_box(&rates)));
+}
+
+fn framed(kind: FactKind) -> Vec<u8> {
+    [&[0, 0, 0, 0, 7], datum(kind).as_slice()].concat()
+}
+
+#[divan::bench]
+fn framing_alone(bencher: Bencher) {
+    let value = framed(FactKind::Usage);
+    bencher.bench_local(|| black_box(framing::parse(black_box(Some(&value)))).is_ok());
+}
+
+/// From a record's value to a fact, without the look-up of the schema's decoder.
+#[divan::bench(args = KINDS)]
+fn value_to_fact(bencher: Bencher, kind: FactKind) {
+    let (decoder, value, rates) = (Decoder::compile(schema(kind), kind), framed(kind), rates());
+    let whole = |value: &[u8]| match framing::parse(Some(value)) {
+        Ok(Frame::Confluent { datum, .. }) => decoder.decode(datum).is_ok_and(|raw| accepted(&raw, &rates)),
+        _ => false,
+    };
+    assert!(whole(&value));
+    bencher.bench_local(|| whole(black_box(&value)));
 }
 
 /// A writer with all fields nullable, in another order, and two that are not ours.

@@ -1,4 +1,5 @@
-//! What a scrape and a report cost: 10 windows, 3 dimensions, 100 values each, all segments exported.
+//! What a scrape and a report cost with 3 dimensions of 100 values each: as deployed by default (7 windows, segments of two of them
+//! exported), and with 10 windows whose segments are all exported.
 
 use divan::Bencher;
 use std::sync::Arc;
@@ -6,11 +7,16 @@ use upswell::domain::calendar::Instant;
 use upswell::domain::rates::{Customers, Money, Sums};
 use upswell::engine::report::{DimensionReport, Report, SegmentReport, WindowReport};
 use upswell::wire::exposition::{Exposition, Format};
+use upswell::wire::gzip;
 use upswell::wire::published::{Published, View};
 use upswell::wire::report::{EventCounts, json};
 use upswell::wire::telemetry::Telemetry;
 
 fn main() {
+    for deployment in DEPLOYMENTS {
+        let text = scraped(deployment);
+        println!("{deployment:?}: {} samples, {} bytes", text.lines().filter(|line| !line.starts_with('#')).count(), text.len());
+    }
     divan::main();
 }
 
@@ -40,31 +46,63 @@ fn window(index: usize) -> WindowReport {
     }
 }
 
-fn view() -> View {
+/// A deployment: how many windows there are, and of how many the segments are exported.
+#[derive(Clone, Copy, Debug)]
+enum Deployment {
+    Default,
+    AllWindows,
+}
+
+const DEPLOYMENTS: [Deployment; 2] = [Deployment::Default, Deployment::AllWindows];
+
+fn view(deployment: Deployment) -> View {
+    let (windows, exported) = match deployment {
+        Deployment::Default => (7, 2),
+        Deployment::AllWindows => (10, 10),
+    };
     let report = Report {
         as_of: Instant(1_789_027_200_000),
         currency: "USD".to_owned(),
         time_zone: "UTC".to_owned(),
         mrr: 1_234_567_890,
         usage_today: Some(0),
-        windows: (0..10).map(window).collect(),
+        windows: (0..windows).map(window).collect(),
     };
-    let segment_windows = report.windows.iter().map(|window| window.window.clone()).collect();
+    let segment_windows = report.windows.iter().take(exported).map(|window| window.window.clone()).collect();
     View { report, live_partitions: 12, owns_all: true, segment_windows }
 }
 
-#[divan::bench(args = ["text", "openmetrics"])]
-fn scrape(bencher: Bencher, name: &str) {
-    let format = if name == "text" { Format::Text } else { Format::OpenMetrics };
+fn exposition(deployment: Deployment) -> Exposition {
     let published = Arc::new(Published::new());
-    published.publish(view());
-    let exposition =
-        Exposition::new(published, Arc::new(Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries")));
-    bencher.bench(|| exposition.render(format));
+    published.publish(view(deployment));
+    Exposition::new(published, Arc::new(Telemetry::new("billing.subscriptions", "billing.usage", "billing.retries")))
 }
 
-#[divan::bench]
-fn report(bencher: Bencher) {
-    let view = view();
+fn scraped(deployment: Deployment) -> String {
+    exposition(deployment).render(Format::Text).expect("it can be written")
+}
+
+#[divan::bench(args = DEPLOYMENTS)]
+fn text(bencher: Bencher, deployment: Deployment) {
+    let exposition = exposition(deployment);
+    bencher.bench(|| exposition.render(Format::Text));
+}
+
+#[divan::bench(args = DEPLOYMENTS)]
+fn openmetrics(bencher: Bencher, deployment: Deployment) {
+    let exposition = exposition(deployment);
+    bencher.bench(|| exposition.render(Format::OpenMetrics));
+}
+
+/// What packing for the way adds.
+#[divan::bench(args = DEPLOYMENTS)]
+fn gzip_of_text(bencher: Bencher, deployment: Deployment) {
+    let text = scraped(deployment);
+    bencher.bench(|| gzip::compress(text.as_bytes()));
+}
+
+#[divan::bench(args = DEPLOYMENTS)]
+fn report(bencher: Bencher, deployment: Deployment) {
+    let view = view(deployment);
     bencher.bench(|| json::render(&view.report, &EventCounts::default()));
 }

@@ -1,6 +1,9 @@
-//! Memory in proportion to the input: the decoder, the schema compiler and the container reader under an allocator that counts.
+//! Memory in proportion to the input: the decoder, acceptance, the schema compiler and the container reader under an allocator that
+//! counts.
 
-use upswell::domain::facts::{FactKind, RawFact};
+use upswell::domain::accept::{self, EARLIEST};
+use upswell::domain::currency::{Currency, ExchangeRates};
+use upswell::domain::facts::{FactKind, Interval, RawFact, RawItem, RawSubscription, RawUsage, Status};
 use upswell::wire::avro::{Decoder, SUBSCRIPTION_SCHEMA, USAGE_SCHEMA};
 use upswell::wire::container::Reader;
 use upswell_testkit::memory::{Counting, measured};
@@ -34,6 +37,43 @@ fn a_usage_event_takes_no_allocation() {
     let datum = [text("e"), text("c"), varint(1), text("m"), vec![0; 8], varint(1), text("EUR")].concat();
     assert!(matches!(decoder.decode(&datum), Ok(RawFact::Usage(_))));
     assert_eq!(measured(|| decoder.decode(&datum).is_ok()), (0, 0));
+}
+
+#[test]
+fn an_event_is_accepted_with_a_list_of_items_and_one_of_attributes() {
+    let rates = ExchangeRates::new(Currency::parse("EUR").expect("a code"), Vec::new());
+    let item = |id: &'static str| RawItem {
+        item_id: Some(id),
+        product_id: Some("p"),
+        plan_id: Some("l"),
+        quantity: Some(2),
+        unit_amount_micros: Some(5),
+        interval: Some(Interval::Year),
+        ..RawItem::default()
+    };
+    let subscription = RawSubscription {
+        event_id: Some("e"),
+        customer_id: Some("c"),
+        subscription_id: Some("s"),
+        effective_at: Some(EARLIEST.0),
+        status: Some(Status::Active),
+        currency: Some("EUR"),
+        items: Some(["c", "a", "b"].map(item).to_vec()),
+        attributes: vec![("b", Some("1")), ("a", Some("2")), ("b", None)],
+        ..RawSubscription::default()
+    };
+    assert!(accept::subscription(&subscription, &rates).is_ok());
+    assert_eq!(measured(|| accept::subscription(&subscription, &rates).is_ok()).1, 2);
+    let usage = RawUsage {
+        event_id: Some("e"),
+        customer_id: Some("c"),
+        used_at: Some(EARLIEST.0),
+        meter: Some("m"),
+        amount_micros: Some(5),
+        currency: Some("EUR"),
+    };
+    assert!(accept::usage(&usage, &rates, Some(EARLIEST)).is_ok());
+    assert_eq!(measured(|| accept::usage(&usage, &rates, Some(EARLIEST)).is_ok()), (0, 0));
 }
 
 /// Data that claim far more than they hold, or hold as much as can be with as few bytes as can be: what was held at most, in

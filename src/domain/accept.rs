@@ -30,13 +30,11 @@ pub fn subscription<'a>(raw: &RawSubscription<'a>, rates: &ExchangeRates) -> Res
     let event_id = id(raw.event_id, "event_id")?;
     let customer_id = id(raw.customer_id, "customer_id")?;
     let subscription_id = id(raw.subscription_id, "subscription_id")?;
-    let ids = each(raw_items, item_ids)?;
-    let effective_at = instant(raw.effective_at, "effective_at")?;
-    let quantities = each(raw_items, item_quantity)?;
-    let mrrs = each(raw_items, item_mrr)?;
-    each(raw_items, item_interval)?;
-    let worth = |((item, quantity), mrr)| ItemFact { quantity, mrr, ..item };
-    let mut items: Vec<ItemFact> = ids.into_iter().zip(quantities).zip(mrrs).map(worth).collect();
+    let effective_at = instant(raw.effective_at, "effective_at");
+    let (mut items, effective_at) = match (items(raw_items), effective_at) {
+        (Some(items), Ok(effective_at)) => (items, effective_at),
+        (_, effective_at) => return Err(first_fault(raw_items, effective_at)),
+    };
     if items.len() > MAX_ITEMS {
         return Err(Rejection::new(Reason::TooManyItems, format!("{} items; at most {MAX_ITEMS} are accepted", items.len())));
     }
@@ -141,15 +139,35 @@ fn known_currency(value: Option<&str>, rates: &ExchangeRates) -> Result<Currency
     })
 }
 
+/// The items, if none is at fault by itself: all that nearly every event takes.
+fn items<'a>(raw: &[RawItem<'a>]) -> Option<Vec<ItemFact<'a>>> {
+    let mut items = Vec::with_capacity(raw.len());
+    for raw in raw {
+        let (quantity, mrr) = (item_quantity(raw).ok()?, item_mrr(raw).ok()?);
+        item_interval(raw).ok()?;
+        items.push(ItemFact { quantity, mrr, ..item_ids(raw).ok()? });
+    }
+    Some(items)
+}
+
+/// The rejection of an event that is at fault in an item or in its instant: each check over all items before the next.
+fn first_fault(items: &[RawItem], effective_at: Result<Instant, Rejection>) -> Rejection {
+    let in_order = || {
+        each(items, item_ids)?;
+        effective_at?;
+        each(items, item_quantity)?;
+        each(items, item_mrr)?;
+        each(items, item_interval)
+    };
+    in_order().expect_err("a check has failed")
+}
+
 /// Applies one check to every item; the first rejection names the item by its position, counted from 0.
-fn each<'r, 'a, T>(
-    items: &'r [RawItem<'a>],
-    check: impl Fn(&'r RawItem<'a>) -> Result<T, Rejection>,
-) -> Result<Vec<T>, Rejection> {
+fn each<'r, 'a, T>(items: &'r [RawItem<'a>], check: impl Fn(&'r RawItem<'a>) -> Result<T, Rejection>) -> Result<(), Rejection> {
     let numbered = |(index, item)| {
         check(item).map_err(|rejection| Rejection { detail: format!("items[{index}]: {}", rejection.detail), ..rejection })
     };
-    items.iter().enumerate().map(numbered).collect()
+    items.iter().enumerate().try_for_each(|item| numbered(item).map(drop))
 }
 
 fn item_ids<'a>(raw: &RawItem<'a>) -> Result<ItemFact<'a>, Rejection> {
@@ -203,8 +221,17 @@ fn item_interval(raw: &RawItem) -> Result<(Interval, i64), Rejection> {
 
 /// Distinct keys in order: of equal keys the last in wire order wins, and a null value means no such key.
 fn attributes<'a>(raw: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
-    let last: std::collections::BTreeMap<&str, Option<&str>> = raw.iter().copied().collect();
-    last.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect()
+    let mut entries = raw.to_vec();
+    // Stable: equal keys stay in wire order.
+    entries.sort_by_key(|(key, _)| *key);
+    entries.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            kept.1 = later.1;
+        }
+        same
+    });
+    entries.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect()
 }
 
 #[cfg(test)]

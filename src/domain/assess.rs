@@ -76,6 +76,7 @@ impl<'l> Lens<'l> {
         self.look_at(subscriptions, &account.usage, spans)
     }
 
+    #[inline(always)]
     fn look_at<'a>(&self, subscriptions: &'a Subscriptions, usage: &UsageDays, spans: SpanSet) -> Seen<'l, 'a> {
         let edges = self.frame.edges_of(spans);
         let first_revenue = super::account::first_revenue(subscriptions, usage);
@@ -87,23 +88,22 @@ impl<'l> Lens<'l> {
 
     /// Changes a customer's usage, which has an effect on the run rates of some edges and on nothing else but the first revenue: as it was
     /// and as it is.
+    #[inline(always)]
     pub fn look_around<'a>(
         &self,
         account: &'a mut Account,
         (spans, edges): (SpanSet, EdgeSet),
         change: impl FnOnce(&mut UsageDays),
-    ) -> [Seen<'l, 'a>; 2] {
+    ) -> Around<'l, 'a> {
         let Account { subscriptions, usage } = account;
         let before = self.look_at(subscriptions, usage, spans);
         change(usage);
         let first_revenue = super::account::first_revenue(subscriptions, usage);
-        let sides = match first_revenue == before.first_revenue {
-            true => before.sides.clone(),
-            false => Sides::new(self, subscriptions, first_revenue, self.frame.edges_of(spans)),
-        };
+        let moved = (first_revenue != before.first_revenue)
+            .then(|| (first_revenue, Sides::new(self, subscriptions, first_revenue, self.frame.edges_of(spans))));
         let mut rates = before.rates.clone();
-        sides.put_rates(self, usage, edges, &mut rates);
-        [before, Seen { lens: *self, sides, rates, first_revenue }]
+        before.sides.put_rates(self, usage, edges, &mut rates);
+        Around { before, rates, moved }
     }
 
     /// The account's contributions to some spans, with their numbers.
@@ -117,11 +117,46 @@ impl Seen<'_, '_> {
     /// What the customer adds to a span, one of those that were asked for; `None` without revenue at both edges.
     #[inline]
     pub fn contribution(&self, span: usize) -> Option<Placed<'_>> {
-        let span = self.lens.frame.spans[span];
+        self.lens.contribution(&self.sides, &self.rates, self.first_revenue, span)
+    }
+}
+
+/// One customer before and after a change of usage.
+#[derive(Clone, Debug)]
+pub struct Around<'l, 'a> {
+    before: Seen<'l, 'a>,
+    /// Run rates after it.
+    rates: RunRates,
+    /// The first revenue after it and the sides with it, if it changed.
+    moved: Option<(Option<Instant>, Sides<'a>)>,
+}
+
+impl Around<'_, '_> {
+    /// What the customer added to a span, and what they add now.
+    #[inline]
+    pub fn contributions(&self, span: usize) -> (Option<Placed<'_>>, Option<Placed<'_>>) {
+        let (first_revenue, sides) = match &self.moved {
+            Some((first_revenue, sides)) => (*first_revenue, sides),
+            None => (self.before.first_revenue, &self.before.sides),
+        };
+        (self.before.contribution(span), self.before.lens.contribution(sides, &self.rates, first_revenue, span))
+    }
+}
+
+impl Lens<'_> {
+    #[inline]
+    fn contribution<'s>(
+        &self,
+        sides: &'s Sides,
+        rates: &RunRates,
+        first_revenue: Option<Instant>,
+        span: usize,
+    ) -> Option<Placed<'s>> {
+        let span = self.frame.spans[span];
         let (opening_edge, closing_edge) = (usize::from(span.opening), usize::from(span.closing));
-        let (opening, closing) = (self.sides.epoch(opening_edge), self.sides.epoch(closing_edge));
-        let (before, after) = (opening.committed + self.rates[opening_edge], closing.committed + self.rates[closing_edge]);
-        let is_first = || self.first_revenue.is_none_or(|first| first >= self.lens.frame.edges[opening_edge].at);
+        let (opening, closing) = (sides.epoch(opening_edge), sides.epoch(closing_edge));
+        let (before, after) = (opening.committed + rates[opening_edge], closing.committed + rates[closing_edge]);
+        let is_first = || first_revenue.is_none_or(|first| first >= self.frame.edges[opening_edge].at);
         let class = match (before, after) {
             (0, 0) => return None,
             (0, _) if is_first() => Class::New,
@@ -133,12 +168,12 @@ impl Seen<'_, '_> {
         };
         let motions = match class {
             Class::Expansion | Class::Contraction => {
-                let usage = self.rates[closing_edge] - self.rates[opening_edge];
-                motion::attribute(after - before, usage, (opening, closing), &self.lens)
+                let usage = rates[closing_edge] - rates[opening_edge];
+                motion::attribute(after - before, usage, (opening_edge, closing_edge), sides, self)
             }
             _ => [0; MOTIONS],
         };
-        let segments = if before > 0 { &opening.segments } else { &closing.segments };
+        let segments = sides.segments(self, if before > 0 { opening } else { closing });
         Some(Placed { contribution: Contribution { class, opening: before, closing: after, motions }, segments })
     }
 }

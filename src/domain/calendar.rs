@@ -52,6 +52,18 @@ impl Day {
         Day::from_date(Date::constant(date.year(), month, 1))
     }
 
+    /// Months from January of the year 0 to the civil month of this day, which is not before 1970.
+    #[inline]
+    pub fn months(self) -> u32 {
+        // Years that begin in March end with the leap day, so months before a day of such a year are a linear function of its number;
+        // 719,468 days lie between 1 March of the year 0 and 1970, 146,097 in 400 years.
+        let days = (self.0 + 719_468).unsigned_abs();
+        let (era, of_era) = (days / 146_097, days % 146_097);
+        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        (era * 400 + year) * 12 + (5 * of_year + 2) / 153 + 2
+    }
+
     /// The civil month as `2026-03`.
     pub fn month(self) -> String {
         let date = self.date();
@@ -215,6 +227,14 @@ mod tests {
                 assert!((1..=26 * 60).all(|minute| local(midnight - minute * 60_000) < date.date()), "{date:?} in {name}");
                 assert_eq!(zone.day(Instant(midnight - 1)), date.plus(-1));
             }
+        }
+    }
+
+    #[test]
+    fn months_are_those_of_the_date() {
+        for number in 0..=Zone::LAST.0 {
+            let date = Day(number).date();
+            assert_eq!(Day(number).months(), date.year() as u32 * 12 + date.month() as u32 - 1, "{date}");
         }
     }
 

@@ -56,11 +56,10 @@ impl Lens<'_> {
         if !self.dimensions.contains(&Dimension::Cohort) {
             return SegmentValue(0);
         }
-        let date = self.zone.day(first_revenue.unwrap_or(self.frame.as_of)).date();
-        SegmentValue(date.year() as u32 * 12 + date.month() as u32 - 1)
+        SegmentValue(self.zone.day(first_revenue.unwrap_or(self.frame.as_of)).months())
     }
 
-    /// The values of a customer judged at an edge of an epoch: any of its edges gives the same, since no state lies between them.
+    /// The values of a customer judged at an edge of an epoch.
     pub(super) fn segments(
         &self,
         subscriptions: &Subscriptions,
@@ -72,11 +71,26 @@ impl Lens<'_> {
             Dimension::Cohort => cohort,
             Dimension::Plan { usage } => SegmentValue(epoch.top_plan(&self.frame.valuation, self.symbols).unwrap_or(usage).0),
             Dimension::Attribute { key, unknown } => {
-                SegmentValue(attribute(subscriptions, key, at, self.frame.as_of).unwrap_or(unknown).0)
+                let held = held_now(subscriptions, epoch, key);
+                SegmentValue(held.or_else(|| attribute(subscriptions, key, at, self.frame.as_of)).unwrap_or(unknown).0)
             }
         };
         self.dimensions.iter().map(value).collect()
     }
+}
+
+/// The attribute's value if every subscription's present state has one: then no earlier state can be the latest that has. `None` says
+/// nothing.
+fn held_now(subscriptions: &Subscriptions, epoch: &Epoch, key: Symbol) -> Option<Symbol> {
+    let mut latest: Option<Holding> = None;
+    for (subscription, state) in subscriptions.iter().zip(epoch.states()) {
+        let Some(state) = *state else { continue };
+        let holding = Holding { subscription: subscription.id, state, value: state.details().attribute(key)? };
+        if latest.is_none_or(|latest| latest.is_before(&holding)) {
+            latest = Some(holding);
+        }
+    }
+    latest.map(|holding| holding.value)
 }
 
 /// Of the states before the edge that have the attribute the latest; if there is none, the earliest from the edge to `as_of`.

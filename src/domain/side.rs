@@ -9,10 +9,12 @@ use super::calendar::{Day, Instant};
 use super::currency::Valuation;
 use super::frame::EdgeSet;
 use super::money::Micros;
+use super::motion::{MOTIONS, paired};
 use super::segment::SegmentValue;
 use super::symbol::{Symbol, Symbols};
 use super::usage::UsageDays;
 use smallvec::SmallVec;
+use std::cell::{Cell, OnceCell};
 
 /// What holds at some edges: the same states of all subscriptions.
 #[derive(Clone, Debug)]
@@ -23,21 +25,28 @@ pub struct Epoch<'a> {
     pub committed: Micros,
     /// Whether some subscription counts.
     counts: bool,
-    /// The customer's value in each dimension.
-    pub segments: SmallVec<[SegmentValue; 4]>,
+    /// The first of its edges that was asked for.
+    at: Instant,
+    segments: OnceCell<SmallVec<[SegmentValue; 4]>>,
 }
 
 /// A customer's revenue at the edges of a frame.
 #[derive(Clone, Debug)]
 pub struct Sides<'a> {
     subscriptions: &'a Subscriptions,
+    cohort: SegmentValue,
     epochs: SmallVec<[Epoch<'a>; 3]>,
     /// The number of each edge's epoch; of edges that were not asked for, anything.
-    epoch_of: SmallVec<[u8; 24]>,
+    epoch_of: SmallVec<[u8; 16]>,
+    /// What the items of two epochs came to last: most spans compare the same two.
+    compared: Cell<Option<(u8, u8, ItemDeltas)>>,
 }
 
+/// Deltas of items by motion; `None` where only the general way will do.
+type ItemDeltas = Option<[Micros; MOTIONS]>;
+
 /// Usage run rates at the edges of a frame, converted; of edges that were not asked for, 0.
-pub type RunRates = SmallVec<[Micros; 24]>;
+pub type RunRates = SmallVec<[Micros; 16]>;
 
 /// One counting item with its converted MRR.
 #[derive(Clone, Copy, Debug)]
@@ -74,19 +83,26 @@ impl<'a> Passing<'a> {
 
 impl<'a> Sides<'a> {
     /// What a customer with these subscriptions, and first revenue at some time, has committed at some edges of the lens' frame.
+    #[inline(always)]
     pub fn new(lens: &Lens, subscriptions: &'a Subscriptions, first_revenue: Option<Instant>, edges: EdgeSet) -> Sides<'a> {
         let frame = lens.frame;
         let mut passing: SmallVec<[Passing; 1]> =
             subscriptions.iter().map(|subscription| Passing::new(subscription.states())).collect();
         let cohort = lens.cohort(first_revenue);
-        let mut sides = Sides { subscriptions, epochs: SmallVec::new(), epoch_of: SmallVec::from_elem(0, frame.edges.len()) };
+        let mut sides = Sides {
+            subscriptions,
+            cohort,
+            epochs: SmallVec::new(),
+            epoch_of: SmallVec::from_elem(0, frame.edges.len()),
+            compared: Cell::new(None),
+        };
         for number in frame.by_time().filter(|number| edges.contains(*number)) {
             let at = frame.edges[number].at;
             let mut passed = sides.epochs.is_empty();
             passing.iter_mut().for_each(|subscription| passed |= subscription.pass(at));
             if passed {
                 let states = passing.iter().map(|subscription| subscription.state).collect();
-                sides.epochs.push(Epoch::new(lens, subscriptions, states, at, cohort));
+                sides.epochs.push(Epoch::new(&lens.frame.valuation, states, at));
             }
             sides.epoch_of[number] = (sides.epochs.len() - 1) as u8;
         }
@@ -99,6 +115,25 @@ impl<'a> Sides<'a> {
         &self.epochs[usize::from(self.epoch_of[edge])]
     }
 
+    /// The customer's value in each dimension, judged at an edge of an epoch: any of its edges gives the same, since no state lies
+    /// between them.
+    #[inline]
+    pub fn segments<'s>(&'s self, lens: &Lens, epoch: &'s Epoch<'a>) -> &'s [SegmentValue] {
+        epoch.segments.get_or_init(|| lens.segments(self.subscriptions, epoch, epoch.at, self.cohort))
+    }
+
+    /// Deltas between the items of two edges; `None` where only the general way will do.
+    #[inline]
+    pub fn item_deltas(&self, opening: usize, closing: usize, valuation: &Valuation) -> ItemDeltas {
+        let (opening, closing) = (self.epoch_of[opening], self.epoch_of[closing]);
+        if let Some((.., deltas)) = self.compared.get().filter(|known| (known.0, known.1) == (opening, closing)) {
+            return deltas;
+        }
+        let deltas = paired::deltas(&self.epochs[usize::from(opening)], &self.epochs[usize::from(closing)], valuation);
+        self.compared.set(Some((opening, closing, deltas)));
+        deltas
+    }
+
     /// Takes up the run rates at some edges; those of other edges stay.
     pub fn put_rates(&self, lens: &Lens, usage: &UsageDays, edges: EdgeSet, rates: &mut RunRates) {
         let frame = lens.frame;
@@ -107,10 +142,11 @@ impl<'a> Sides<'a> {
             edges.each(|edge| rates[edge] = 0);
             return;
         }
+        let read = usage.read();
         edges.each(|edge| {
             let (at, day) = (frame.edges[edge].at, frame.edges[edge].day);
             let cut_off = if self.epoch(edge).counts { None } else { self.cut_off(at, lens) };
-            rates[edge] = usage.run_rate(day, cut_off, &frame.valuation);
+            rates[edge] = read.run_rate(day, cut_off, &frame.valuation);
         });
     }
 
@@ -135,17 +171,10 @@ fn last_stop(states: States, at: Instant) -> Option<Instant> {
 }
 
 impl<'a> Epoch<'a> {
-    fn new(
-        lens: &Lens,
-        subscriptions: &Subscriptions,
-        states: SmallVec<[Option<State<'a>>; 1]>,
-        at: Instant,
-        cohort: SegmentValue,
-    ) -> Epoch<'a> {
+    fn new(valuation: &Valuation, states: SmallVec<[Option<State<'a>>; 1]>, at: Instant) -> Epoch<'a> {
         let counts = states.iter().flatten().any(|state| state.counts());
-        let mut epoch = Epoch { states, committed: 0, counts, segments: SmallVec::new() };
-        epoch.committed = epoch.lines(&lens.frame.valuation).map(|line| line.mrr).sum();
-        epoch.segments = lens.segments(subscriptions, &epoch, at, cohort);
+        let mut epoch = Epoch { states, committed: 0, counts, at, segments: OnceCell::new() };
+        epoch.committed = epoch.lines(valuation).map(|line| line.mrr).sum();
         epoch
     }
 

@@ -4,18 +4,14 @@
 //! which facts go on arriving. The writer finds an account with one hash and holds the lock of its part while it works on it.
 
 use super::key::{Key, Keyed, Sought};
+use super::part::{self, Part};
 use crate::domain::account::Account;
 use dashmap::{DashMap, RwLock};
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Parts of a new shard: a thousand accounts each for a million.
 pub const PARTS: usize = 1024;
-
-/// The accounts of a part.
-pub type Part = HashTable<(Key, Account)>;
 
 /// Where an account is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +76,7 @@ impl Accounts {
     pub fn find(&self, condition: impl Fn(&str) -> bool) -> Option<String> {
         let found = |part: &RwLock<Part>| {
             let part = part.read();
-            let mut found = part.iter().filter(|(key, _)| key.with_text(&condition));
+            let mut found = part::iter(&part).filter(|(key, _)| key.with_text(&condition));
             found.next().map(|(key, _)| key.with_text(str::to_owned))
         };
         self.map.shards().iter().find_map(|part| found(part))
@@ -112,30 +108,29 @@ impl Accounts {
     /// Looks at every account, in no order.
     pub fn each(&self, mut look: impl FnMut(&str, &Account)) {
         for part in self.map.shards() {
-            part.read().iter().for_each(|(key, account)| key.with_text(|customer_id| look(customer_id, account)));
+            let part = part.read();
+            part::iter(&part).for_each(|(key, account)| key.with_text(|customer_id| look(customer_id, account)));
         }
     }
 
     /// The account of a customer in its part.
     pub fn get<'a>(part: &'a Part, place: Place, customer_id: &str) -> Option<&'a Account> {
         let sought = Sought::of(customer_id);
-        part.find(place.hash, |(key, _)| sought.is(key)).map(|(_, account)| account)
+        part::find(part, place.hash, |key| sought.is(key))
     }
 
     /// The account of a customer in its part, which the caller has locked, and whether it was made just now.
     #[inline]
     pub fn entry<'a>(&self, part: &'a mut Part, place: Place, customer_id: &str) -> (&'a mut Account, bool) {
         let sought = Sought::of(customer_id);
-        let hash_of = |(key, _): &(Key, Account)| key.with_text(|customer_id| self.keyed.hash(customer_id));
-        match part.entry(place.hash, |(key, _)| sought.is(key), hash_of) {
-            Entry::Occupied(known) => (&mut known.into_mut().1, false),
-            Entry::Vacant(vacant) => {
-                let key = sought.to_key();
-                self.len.fetch_add(1, Ordering::Relaxed);
-                self.key_bytes.fetch_add(key.bytes(), Ordering::Relaxed);
-                (&mut vacant.insert((key, Account::default())).into_mut().1, true)
-            }
-        }
+        let make = || {
+            let key = sought.to_key();
+            self.len.fetch_add(1, Ordering::Relaxed);
+            self.key_bytes.fetch_add(key.bytes(), Ordering::Relaxed);
+            key
+        };
+        let hash_of = |key: &Key| key.with_text(|customer_id| self.keyed.hash(customer_id));
+        part::find_or_make(part, place.hash, |key| sought.is(key), make, hash_of)
     }
 
     /// Puts an account that an image held into its part; the one it replaces, if there is one. A part's first account makes room for
@@ -181,7 +176,7 @@ impl Pass {
         let part = accounts.part(self.part).read();
         let slice = self.begin(part.len(), most);
         let mut looked_at = 0;
-        for (key, account) in part.iter().filter(|(key, _)| slice.holds(|| accounts.place_of_key(key))) {
+        for (key, account) in part::iter(&part).filter(|(key, _)| slice.holds(|| accounts.place_of_key(key))) {
             key.with_text(|customer_id| look(customer_id, account));
             looked_at += 1;
         }
@@ -194,7 +189,7 @@ impl Pass {
         let mut part = accounts.part(self.part).write();
         let slice = self.begin(part.len(), most);
         let mut changed = 0;
-        for (key, account) in part.iter_mut().filter(|(key, _)| slice.holds(|| accounts.place_of_key(key))) {
+        for (key, account) in part::iter_mut(&mut part).filter(|(key, _)| slice.holds(|| accounts.place_of_key(key))) {
             change(key, account);
             changed += 1;
         }

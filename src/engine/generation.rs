@@ -4,9 +4,8 @@
 //! Tables are small because growing one moves it whole.
 
 use super::image::Scope;
+use super::places::Places;
 use crate::domain::calendar::Instant;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use std::sync::{Mutex, PoisonError};
 
 /// Tables of a generation, by some bits of the id.
@@ -37,7 +36,7 @@ struct Frozen {
 #[derive(Debug, Default)]
 pub struct Table {
     ids: Vec<u128>,
-    places: HashTable<u32>,
+    places: Places,
     /// The ids before this place are in images.
     saved: u32,
     /// The ids before this place are in the image fixed last.
@@ -60,8 +59,15 @@ impl Generation {
         Generation { until, renamed: true, ..self }
     }
 
+    #[inline]
     pub fn contains(&self, id: u128) -> bool {
         self.tables[table_of(id)].contains(id)
+    }
+
+    /// Says that an id is about to be looked for.
+    #[inline]
+    pub fn prefetch(&self, id: u128) {
+        self.tables[table_of(id)].places.prefetch(id);
     }
 
     /// `false` if the id is in the generation already.
@@ -147,7 +153,7 @@ impl Refilling {
             let mut table = self.tables[table_of(ids[0])].lock().unwrap_or_else(PoisonError::into_inner);
             if table.ids.is_empty() {
                 table.ids.reserve_exact(self.expected);
-                table.places = HashTable::with_capacity(self.expected);
+                table.places = Places::with_capacity(self.expected);
             }
             for id in ids {
                 table.insert(*id);
@@ -169,39 +175,33 @@ impl Refilling {
 impl Table {
     /// Memory of the ids in bytes, with free places.
     pub fn bytes(&self) -> usize {
-        self.ids.capacity() * size_of::<u128>() + self.places.allocation_size()
+        self.ids.capacity() * size_of::<u128>() + self.places.bytes()
     }
 
     fn len(&self) -> u32 {
         self.ids.len() as u32
     }
 
+    #[inline]
     fn contains(&self, id: u128) -> bool {
-        self.places.find(hash_of(id), |place| self.ids[*place as usize] == id).is_some()
+        self.places.contains(id, &self.ids)
     }
 
+    #[inline]
     fn insert(&mut self, id: u128) -> bool {
-        let Table { ids, places, .. } = self;
-        let entry = places.entry(hash_of(id), |place| ids[*place as usize] == id, |place| hash_of(ids[*place as usize]));
-        let Entry::Vacant(vacant) = entry else {
+        if !self.places.insert(id, &self.ids) {
             return false;
-        };
-        vacant.insert(u32::try_from(ids.len()).expect("memory ends long before 2^40 ids"));
-        if ids.len() == ids.capacity() {
-            // A large one by a quarter, not by doubling: ids are most of what is remembered.
-            ids.reserve_exact(if ids.len() < DOUBLED { ids.len().max(4) } else { ids.len() / 4 });
         }
-        ids.push(id);
+        if self.ids.len() == self.ids.capacity() {
+            // A large one by a quarter, not by doubling: ids are most of what is remembered.
+            self.ids.reserve_exact(if self.ids.len() < DOUBLED { self.ids.len().max(4) } else { self.ids.len() / 4 });
+        }
+        self.ids.push(id);
         true
     }
 }
 
-/// Ids are keyed hashes, so any bits of them will do: these choose the table ...
+/// Ids are keyed hashes, so any bits of them will do: these choose the table, others the place in it.
 fn table_of(id: u128) -> usize {
     (id >> 64) as usize % TABLES
-}
-
-/// ... and these the place in it.
-fn hash_of(id: u128) -> u64 {
-    id as u64
 }

@@ -6,6 +6,8 @@ mod generation;
 pub mod image;
 pub mod judgement;
 mod key;
+mod part;
+mod places;
 pub mod plan;
 pub mod rejected;
 pub mod report;

@@ -18,8 +18,9 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 
-/// Scrapes and reports drawn at once; each may take megabytes while it is drawn.
-const DRAWN_AT_ONCE: usize = 4;
+/// Scrapes and reports drawn at once: however many ask, they take no more than one core from those who take events in, and the
+/// memory of one of them. The others wait some milliseconds.
+const DRAWN_AT_ONCE: usize = 1;
 
 /// The front page: links only.
 const INDEX: &str = include_str!("index.html");
@@ -30,10 +31,15 @@ pub(super) struct Server {
     drawing: Semaphore,
 }
 
+impl Server {
+    fn new(state: State) -> Arc<Server> {
+        let exposition = Exposition::new(Arc::clone(&state.published), Arc::clone(&state.telemetry));
+        Arc::new(Server { state, exposition, drawing: Semaphore::new(DRAWN_AT_ONCE) })
+    }
+}
+
 /// All routes.
 pub fn router(state: State) -> Router {
-    let exposition = Exposition::new(Arc::clone(&state.published), Arc::clone(&state.telemetry));
-    let server = Arc::new(Server { state, exposition, drawing: Semaphore::new(DRAWN_AT_ONCE) });
     Router::new()
         .route("/", get(async || text(StatusCode::OK, "text/html; charset=utf-8", INDEX.to_owned())))
         .route("/metrics", get(metrics))
@@ -49,7 +55,7 @@ pub fn router(state: State) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(map_response(with_common_headers))
-        .with_state(server)
+        .with_state(Server::new(state))
 }
 
 async fn nothing_here(uri: Uri) -> Failure {
@@ -180,5 +186,43 @@ async fn reload(Shared(server): Shared<Arc<Server>>) -> Result<Response, Failure
     match answer.await.map_err(|_| gone())? {
         Ok(sentence) => Ok(json(StatusCode::OK, &json!({ "status": "success", "data": sentence }))),
         Err(sentence) => Err(Failure::internal(sentence)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::published::Published;
+    use crate::wire::telemetry::Telemetry;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::thread;
+
+    /// Each drawing waits to be let on, so that all that could be drawn beside it have begun meanwhile.
+    #[test]
+    fn drawing_takes_one_core_and_never_an_async_thread() {
+        let telemetry = Arc::new(Telemetry::new("s", "u", "r"));
+        let server = Server::new(State { published: Arc::new(Published::new()), telemetry, reload: None });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (let_on, gate) = std::sync::mpsc::channel();
+        let (drawing, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(gate)));
+        let one = |_| {
+            let (server, drawing, gate) = (Arc::clone(&server), Arc::clone(&drawing), Arc::clone(&gate));
+            runtime.spawn(async move {
+                let drawn = draw(&server, move |_| {
+                    let before = drawing.fetch_add(1, SeqCst);
+                    gate.lock().unwrap().recv().unwrap();
+                    (before, drawing.fetch_sub(1, SeqCst) - 1, thread::current().id())
+                });
+                drawn.await.unwrap()
+            })
+        };
+        let asked: Vec<_> = (0..16).map(one).collect();
+        for answer in asked {
+            let_on.send(()).unwrap();
+            let (before, after, drawer) = runtime.block_on(answer).unwrap();
+            assert_eq!((before, after), (0, 0), "another was being drawn");
+            assert_ne!(drawer, thread::current().id(), "the thread that answers everybody is busy drawing");
+        }
     }
 }

@@ -12,7 +12,7 @@
 use crate::domain::calendar::Instant;
 use crate::domain::currency::Currency;
 use crate::domain::facts::{Status, SubscriptionFact};
-use crate::domain::packed::{Id, Unread, put_id, put_varint, put_zigzag};
+use crate::domain::packed::{Id, Packing, Unread, put_id, put_varint, put_zigzag};
 use crate::domain::symbol::{Symbol, Symbols};
 
 const STATUS: u8 = 0b111;
@@ -87,7 +87,7 @@ impl Version {
     }
 
     /// Appends the packed form, without its length.
-    pub(super) fn pack(&self, out: &mut Vec<u8>) {
+    pub(super) fn pack(&self, out: &mut Packing) {
         let is_revenue = self.status.counts() && self.items.iter().any(|item| item.mrr > 0);
         put_head(out, (self.effective_at, self.version), self.status, self.currency, is_revenue);
         put_id(out, &self.event_id);
@@ -103,7 +103,7 @@ impl Version {
 }
 
 /// Appends the packed form of a fact's state, without its length.
-pub(super) fn pack(fact: &SubscriptionFact, symbols: &mut Symbols, out: &mut Vec<u8>) {
+pub(super) fn pack(fact: &SubscriptionFact, symbols: &mut Symbols, out: &mut Packing) {
     put_head(out, (fact.effective_at, fact.version), fact.status, fact.currency, is_revenue(fact));
     put_id(out, fact.event_id);
     put_varint(out, fact.attributes.len() as u64);
@@ -125,7 +125,7 @@ pub(super) fn is_revenue(fact: &SubscriptionFact) -> bool {
     fact.status.counts() && fact.items.iter().any(|item| item.mrr > 0)
 }
 
-fn put_head(out: &mut Vec<u8>, at: (Instant, i64), status: Status, currency: Option<Currency>, is_revenue: bool) {
+fn put_head(out: &mut Packing, at: (Instant, i64), status: Status, currency: Option<Currency>, is_revenue: bool) {
     let (effective_at, version) = at;
     out.extend_from_slice(&effective_at.0.to_le_bytes());
     let flag = |flag, holds| if holds { flag } else { 0 };
@@ -140,13 +140,13 @@ fn put_head(out: &mut Vec<u8>, at: (Instant, i64), status: Status, currency: Opt
     }
 }
 
-fn put_symbols(out: &mut Vec<u8>, one: Symbol, other: Symbol) {
+fn put_symbols(out: &mut Packing, one: Symbol, other: Symbol) {
     put_varint(out, one.0.into());
     put_varint(out, other.0.into());
 }
 
 /// Neither is negative.
-fn put_worth(out: &mut Vec<u8>, quantity: i64, mrr: i64) {
+fn put_worth(out: &mut Packing, quantity: i64, mrr: i64) {
     put_varint(out, quantity as u64);
     put_varint(out, mrr as u64);
 }

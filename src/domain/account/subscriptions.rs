@@ -14,7 +14,7 @@
 use super::state::{self, State, Version};
 use crate::domain::calendar::Instant;
 use crate::domain::facts::SubscriptionFact;
-use crate::domain::packed::{Block, Id, Unread, put_id, put_varint};
+use crate::domain::packed::{Block, Id, Packing, Unread, put_id, put_varint};
 use crate::domain::symbol::Symbols;
 use std::cmp::Ordering;
 
@@ -90,13 +90,14 @@ impl Subscriptions {
         if subscriptions.is_empty() {
             return Some(Subscriptions::default());
         }
-        let (mut block, mut states, mut packed) = (vec![0; HEAD], Vec::new(), Vec::new());
+        let (mut block, mut states, mut packed) = (Packing::from_elem(0, HEAD), Packing::new(), Packing::new());
         for subscription in subscriptions {
             states.clear();
             for version in &subscription.versions {
                 packed.clear();
                 version.pack(&mut packed);
-                put_block(&mut states, &packed);
+                put_varint(&mut states, packed.len() as u64);
+                states.extend_from_slice(&packed);
             }
             put_varint(&mut block, states.len() as u64);
             put_id(&mut block, &subscription.id);
@@ -136,22 +137,21 @@ impl Subscriptions {
     /// The subscriptions with a fact's state, in place of the one of the same instant if there is one; `None` if a greater state of
     /// the same subscription and instant is known, or this one.
     pub(super) fn with(&self, fact: &SubscriptionFact, symbols: &mut Symbols) -> Option<Subscriptions> {
-        let mut id = Vec::with_capacity(fact.subscription_id.len() + 5);
+        let mut id = Packing::new();
         put_id(&mut id, fact.subscription_id);
         let (range, known) = self.find(Unread(&id).id());
         let states = known.map_or(&[][..], |subscription| subscription.states.unread());
         let before = find_state(states, fact)?;
-        let mut packed = Vec::with_capacity(256);
-        state::pack(fact, symbols, &mut packed);
-        let mut state = Vec::with_capacity(packed.len() + 5);
-        put_block(&mut state, &packed);
+        let (mut state, mut length, mut head) = (Packing::new(), Packing::new(), Packing::new());
+        state::pack(fact, symbols, &mut state);
+        put_varint(&mut length, state.len() as u64);
         let (earlier, later) = (&states[..before.start], &states[before.end..]);
-        let mut head = Vec::with_capacity(16);
-        put_varint(&mut head, (earlier.len() + state.len() + later.len()) as u64);
+        put_varint(&mut head, (earlier.len() + length.len() + state.len() + later.len()) as u64);
         let first = self.0.get(..HEAD).map_or(NEVER.to_le_bytes(), |head| head.try_into().expect("eight bytes"));
         let (others_before, others_after) =
             (self.0.get(HEAD..range.start).unwrap_or(&[]), self.0.get(range.end..).unwrap_or(&[]));
-        let changed = Subscriptions(Block::of(&[&first, others_before, &head, &id, earlier, &state, later, others_after]));
+        let changed =
+            Subscriptions(Block::of(&[&first, others_before, &head, &id, earlier, &length, &state, later, others_after]));
         let unmoved = self.first_revenue().is_some_and(|first| fact.effective_at > first);
         Some(if unmoved { changed } else { changed.with_first_revenue_found() })
     }
@@ -207,10 +207,4 @@ fn read<'a>(unread: &mut Unread<'a>) -> SubscriptionRef<'a> {
     let length = unread.varint();
     let id = unread.id();
     SubscriptionRef { id, states: States(Unread(unread.take(length as usize))) }
-}
-
-/// Appends bytes after their length.
-fn put_block(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
 }

@@ -3,12 +3,12 @@
 //! The items that count at the opening edge are matched with those at the closing edge; each match or leftover is worth a delta
 //! of one motion, and the deltas sum to the customer's change. Products of two large numbers continue in 256 bits.
 
-mod paired;
+pub(super) mod paired;
 
 use super::assess::Lens;
 use super::currency::Valuation;
 use super::money::{Micros, mul_div};
-use super::side::{Epoch, Line};
+use super::side::{Epoch, Line, Sides};
 use super::symbol::{Symbol, Symbols};
 use ethnum::I256;
 use std::cmp::Ordering;
@@ -47,24 +47,25 @@ type Deltas = [I256; MOTIONS];
 /// The change from one edge to another by motion, of which so much is usage: each share in the direction of the whole change and never
 /// negative, for an expansion the parts of the expansion, for a contraction the parts of the contraction. They sum to the change
 /// exactly.
-pub fn attribute<'a>(
-    change: Micros,
-    usage: Micros,
-    (opening, closing): (&Epoch<'a>, &Epoch<'a>),
-    lens: &Lens,
-) -> [Micros; MOTIONS] {
+#[inline]
+pub fn attribute(change: Micros, usage: Micros, edges: (usize, usize), sides: &Sides, lens: &Lens) -> [Micros; MOTIONS] {
+    let (opening, closing) = (sides.epoch(edges.0), sides.epoch(edges.1));
     if std::ptr::eq(opening, closing) {
         let mut shares = [0; MOTIONS];
         shares[Motion::Usage as usize] = change.abs();
         return shares;
     }
-    let valuation = &lens.frame.valuation;
-    if let Some(mut deltas) = paired::deltas(opening, closing, valuation) {
+    if let Some(mut deltas) = sides.item_deltas(edges.0, edges.1, &lens.frame.valuation) {
         deltas[Motion::Usage as usize] = usage;
         if let Some(shares) = paired::allocate(change, &deltas) {
             return shares;
         }
     }
+    attribute_any(change, usage, (opening, closing), lens)
+}
+
+/// Whatever the items and the numbers are.
+fn attribute_any(change: Micros, usage: Micros, (opening, closing): (&Epoch, &Epoch), lens: &Lens) -> [Micros; MOTIONS] {
     let mut deltas = item_deltas(opening, closing, lens);
     deltas[Motion::Usage as usize] += I256::from(usage);
     if change.is_negative() {

@@ -8,7 +8,7 @@ use crate::domain::money::{Micros, half_even};
 use crate::domain::side::{Epoch, Line, lines};
 
 /// The deltas of items that are all paired; `None` if some item is on one side only, or a product is too large.
-pub(super) fn deltas(opening: &Epoch, closing: &Epoch, valuation: &Valuation) -> Option<[Micros; MOTIONS]> {
+pub fn deltas(opening: &Epoch, closing: &Epoch, valuation: &Valuation) -> Option<[Micros; MOTIONS]> {
     let mut deltas = [0; MOTIONS];
     for (number, (before, after)) in opening.states().iter().zip(closing.states()).enumerate() {
         let is_same = before.zip(*after).is_some_and(|(before, after)| before.is(after));

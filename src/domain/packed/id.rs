@@ -1,6 +1,6 @@
 //! Packed ids: the text as it came, or 16 bytes for a UUID in its usual form, which half of all event ids are.
 
-use super::Unread;
+use super::{Packing, Unread};
 use std::cmp::Ordering;
 use std::ops::Deref;
 
@@ -76,7 +76,7 @@ impl Ord for Id<'_> {
 }
 
 /// Appends an id. Of one text there is one form.
-pub fn put_id(out: &mut Vec<u8>, text: &str) {
+pub fn put_id(out: &mut Packing, text: &str) {
     if let Some(uuid) = read_uuid(text) {
         out.push(UUID);
         out.extend_from_slice(&uuid);
@@ -133,8 +133,8 @@ mod tests {
 
     const UUID_TEXT: &str = "018f3c2a-9b4d-7c11-8e22-0f1a2b3c4d5e";
 
-    fn packed(text: &str) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    fn packed(text: &str) -> Packing {
+        let mut bytes = Packing::new();
         put_id(&mut bytes, text);
         bytes
     }

@@ -4,14 +4,21 @@
 //! what wrote them, so reading them cannot fail: whatever comes from outside is checked before it is packed.
 
 mod block;
+mod hint;
 mod id;
 
 pub use block::Block;
+pub use hint::prefetch;
 pub use id::{Id, IdText, put_id, read_uuid, uuid_text};
+
+use smallvec::SmallVec;
+
+/// Where values are packed before they are put into a block: most states need no memory for it.
+pub type Packing = SmallVec<[u8; 256]>;
 
 /// Appends an unsigned number: 7 bits a byte, least significant first, the top bit set on all but the last byte.
 #[inline]
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub fn put_varint(out: &mut Packing, mut value: u64) {
     while value > 0x7f {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -21,7 +28,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// Appends a signed number: that of 2n for n >= 0 and of -2n - 1 for n < 0.
 #[inline]
-pub fn put_zigzag(out: &mut Vec<u8>, value: i64) {
+pub fn put_zigzag(out: &mut Packing, value: i64) {
     put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
@@ -90,7 +97,7 @@ mod tests {
 
     #[test]
     fn numbers_come_back() {
-        let mut bytes = Vec::new();
+        let mut bytes = Packing::new();
         let unsigned = [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX];
         let signed = [0, -1, 1, 63, -64, 64, i64::MAX, i64::MIN];
         unsigned.iter().for_each(|value| put_varint(&mut bytes, *value));

@@ -11,23 +11,39 @@ use smallvec::SmallVec;
 /// A customer's first usage day must be so many days old before its rate is taken over fewer than 28 days.
 const LEAST_DAYS: i32 = 7;
 
+/// Usage days, ready to be looked at several times.
+pub struct Read<'a> {
+    usage: &'a UsageDays,
+    form: Option<Form<'a>>,
+    latest: Option<Bin>,
+}
+
 impl UsageDays {
+    #[inline]
+    pub fn read(&self) -> Read<'_> {
+        Read { usage: self, form: self.bins.form(), latest: self.latest() }
+    }
+}
+
+impl Read<'_> {
     /// What the 28 complete civil days before the day of an edge would bring in a month, in the reporting currency. Usage up to and
     /// including the day `cut_off` is left out, as if it had not been.
     #[inline]
     pub fn run_rate(&self, edge: Day, cut_off: Option<Day>, valuation: &Valuation) -> Micros {
         let earliest = cut_off.map_or(edge.plus(-(RATE_DAYS + QUIET_DAYS)), |day| day.plus(1));
         let start = edge.plus(-RATE_DAYS).max(earliest);
-        let latest = self.latest().filter(|bin| bin.day >= start && bin.day < edge);
-        match self.bins.form() {
+        let latest = self.latest.filter(|bin| bin.day >= start && bin.day < edge);
+        match &self.form {
             Some(Form::Narrow(bins)) if latest.is_none_or(|latest| latest.currency == bins.currency) => {
-                narrow_rate(bins, latest, (start, edge), earliest, valuation)
+                narrow_rate(*bins, latest, (start, edge), earliest, valuation)
             }
             None => latest.map_or(0, |bin| valuation.convert(monthly(bin.amount, days_of_use(edge, bin.day)), bin.currency)),
-            Some(_) => self.wide_rate((start, edge), earliest, valuation),
+            Some(_) => self.usage.wide_rate((start, edge), earliest, valuation),
         }
     }
+}
 
+impl UsageDays {
     /// Of any bins.
     fn wide_rate(&self, (start, edge): (Day, Day), earliest: Day, valuation: &Valuation) -> Micros {
         let summed: SmallVec<[Bin; 28]> = self.bins().filter(|bin| bin.day >= start && bin.day < edge).collect();
@@ -87,7 +103,7 @@ mod tests {
             usage.add(Day(day), usd(), amount);
         }
         let valuation = ExchangeRates::new(usd(), vec![]).valuation(Day(0));
-        usage.run_rate(Day(edge), cut_off.map(Day), &valuation)
+        usage.read().run_rate(Day(edge), cut_off.map(Day), &valuation)
     }
 
     #[test]
@@ -137,7 +153,7 @@ mod tests {
             }
             for edge in 19_990..20_160 {
                 let cut_off = (edge % 3 == 0).then_some(Day(20_000 + edge % 50));
-                let rate = |usage: &UsageDays| usage.run_rate(Day(edge), cut_off, &valuation);
+                let rate = |usage: &UsageDays| usage.read().run_rate(Day(edge), cut_off, &valuation);
                 assert_eq!(rate(&narrow), rate(&wide), "{edge}");
                 // Each currency is rounded alone.
                 assert!((rate(&narrow) - rate(&mixed)).abs() <= 1, "{edge}");

@@ -12,6 +12,7 @@ use crate::domain::symbol::Symbols;
 use crate::engine::accounts::{Accounts, Place};
 use crate::engine::image::{Chunk, EncodeAccount, Head, Scope, Step};
 use crate::engine::key::Key;
+use crate::engine::part;
 use std::ops::Range;
 
 /// Bytes that make a chunk of accounts or texts full.
@@ -157,7 +158,7 @@ impl Capture {
     /// Collects at most so many accounts of a part, and moves on if these were all. Returns what it cost.
     fn sweep_part(&mut self, accounts: &Accounts, epoch: u32, number: usize, most: usize) -> usize {
         let mut collected = 0;
-        for (key, account) in accounts.part(number).write().iter_mut() {
+        for (key, account) in part::iter_mut(&mut accounts.part(number).write()) {
             if collected == most || self.bytes.len() >= CHUNK_BYTES {
                 return collected;
             }
@@ -169,7 +170,7 @@ impl Capture {
 
     /// Every account of the delta with this hash: the one listed, as a rule.
     fn collect_listed(&mut self, accounts: &Accounts, epoch: u32, hash: u64) -> usize {
-        for (key, account) in accounts.part(accounts.place_of(hash).part).write().iter_hash_mut(hash) {
+        for (key, account) in part::of_hash_mut(&mut accounts.part(accounts.place_of(hash).part).write(), hash) {
             self.collect(epoch, account, by_key(key));
         }
         1

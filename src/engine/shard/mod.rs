@@ -18,6 +18,7 @@ pub use look::{Frozen, Listed};
 use super::accounts::{Accounts, PARTS, Place};
 use super::dedup::{Dedup, Memory};
 use super::key::Key;
+use super::part::prefetch_account;
 use super::plan::Plan;
 use super::report::ShardTotals;
 use super::today::{Today, Used};
@@ -173,6 +174,7 @@ impl Shard {
         let place = self.accounts.place(fact.customer_id);
         let mut part = self.accounts.part(place.part).write();
         let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        account.prefetch();
         let Some(subscriptions) = account.subscriptions_with(fact, &mut self.symbols) else {
             return Applied { new_customer };
         };
@@ -206,16 +208,22 @@ impl Shard {
         if let Some(record_at) = record_at {
             self.dedup.observe(record_at, self.clock);
         }
-        if !self.dedup.insert(fact.customer_id, fact.event_id) {
-            return UsageVerdict::Duplicate;
-        }
+        // All that has to come from memory is asked for before any of it is waited for.
+        let id = self.dedup.id(fact.customer_id, fact.event_id);
         let place = self.accounts.place(fact.customer_id);
         let mut part = self.accounts.part(place.part).write();
+        prefetch_account(&part, place.hash);
+        if !self.dedup.insert(id) {
+            return UsageVerdict::Duplicate;
+        }
         let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
         Look::before_change(&mut self.look, place, fact.customer_id, account, &self.symbols);
         self.changes.before_change(&self.accounts, place, fact.customer_id, account);
         note(&mut self.currencies, fact.currency);
         let day = self.plan.zone.day(fact.used_at);
+        if self.view.as_ref().is_some_and(|view| day < view.frame.today) {
+            account.prefetch();
+        }
         let (currency, amount) = (fact.currency, fact.amount.into());
         let held = account.usage().bytes();
         let kept = day >= self.floor;
@@ -236,10 +244,9 @@ impl Shard {
                 touched = touch::by_usage(account, fact, day, frame);
                 if !touched.0.is_empty() {
                     let lens = lens(frame, &self.plan, &self.dimensions, &self.symbols);
-                    let [before, after] = lens.look_around(account, touched, put);
+                    let around = lens.look_around(account, touched, put);
                     touched.0.each(|span| {
-                        let change = (before.contribution(span), after.contribution(span));
-                        replace((totals, audit.as_mut()), frame, (place, span), change);
+                        replace((totals, audit.as_mut()), frame, (place, span), around.contributions(span));
                     });
                 }
             }

@@ -18,6 +18,7 @@ mod plan;
 mod read;
 mod schema;
 mod skip;
+mod straight;
 
 use crate::domain::facts::{FactKind, RawFact, Reason, Rejection};
 use cursor::{Cursor, Fault};

@@ -9,6 +9,7 @@
 
 use super::schema::{Fixed, Id, Kind, Schema, Tick, shown};
 use super::skip::MAX_DEPTH;
+use super::straight;
 use crate::domain::facts::{FactKind, Interval, Status};
 use std::collections::HashMap;
 
@@ -62,6 +63,8 @@ pub struct Plan {
     pub records: Vec<RecordPlan>,
     pub symbols: Vec<Symbols>,
     pub refusals: Vec<String>,
+    /// Whether records are usage events with exactly our own fields, see `straight`.
+    pub straight: bool,
 }
 
 /// What we want of a field.
@@ -124,7 +127,7 @@ impl Plan {
             FactKind::Subscription => SUBSCRIPTION,
             FactKind::Usage => USAGE,
         };
-        let plan = Plan { root: Step::Null, records: Vec::new(), symbols: Vec::new(), refusals: Vec::new() };
+        let plan = Plan { root: Step::Null, records: Vec::new(), symbols: Vec::new(), refusals: Vec::new(), straight: false };
         let mut compiler = Compiler { schema, plan, records: HashMap::new(), symbols: HashMap::new(), refusals: HashMap::new() };
         let root = compiler.either(schema.root, &mut |compiler, id| compiler.record(id, fields, 1, "the schema"));
         let mut plan = compiler.plan;
@@ -132,6 +135,10 @@ impl Plan {
             Ok(root) => plan.root = root,
             Err(refusal) => return Err(plan.refusals.swap_remove(refusal as usize)),
         }
+        plan.straight = match (kind, &plan.root) {
+            (FactKind::Usage, Step::Record(number)) => straight::is_usage(&plan.records[*number as usize].steps),
+            _ => false,
+        };
         Ok(plan)
     }
 }

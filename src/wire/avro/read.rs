@@ -1,12 +1,13 @@
 //! Carries out a plan: bytes in, a fact out, text borrowed from the bytes.
 //!
-//! A usage event takes no allocation. A subscription's items and attributes are kept in memory in proportion to what can be
-//! accepted: of items beyond the first 1,001, which are rejected anyway, only those that decide the reason; of attributes with
-//! equal keys, from time to time, only the last.
+//! A usage event takes no allocation, and where the writer has our own schema it is read without looking at steps (`straight`). A
+//! subscription's items and attributes are kept in memory in proportion to what can be accepted: of items beyond the first 1,001,
+//! which are rejected anyway, only those that decide the reason; of attributes with equal keys, from time to time, only the last.
 
 use super::cursor::{Cursor, Fault};
 use super::plan::{Plan, RecordPlan, SLOTS, Step};
 use super::skip::{MAX_DEPTH, Shapes};
+use super::straight;
 use crate::domain::accept::{self, MAX_ITEMS};
 use crate::domain::facts::{FactKind, Interval, RawFact, RawItem, RawSubscription, RawUsage, Reason, Status};
 use std::collections::HashMap;
@@ -32,6 +33,17 @@ struct Row<'a> {
 /// Reads the record at the cursor.
 #[inline]
 pub fn fact<'a>(plan: &Plan, shapes: &Shapes, kind: FactKind, cursor: &mut Cursor<'a>) -> Result<RawFact<'a>, Trouble> {
+    if plan.straight {
+        let start = *cursor;
+        if let Ok(usage) = straight::usage(cursor) {
+            return Ok(RawFact::Usage(usage));
+        }
+        *cursor = start;
+    }
+    by_plan(plan, shapes, kind, cursor)
+}
+
+fn by_plan<'a>(plan: &Plan, shapes: &Shapes, kind: FactKind, cursor: &mut Cursor<'a>) -> Result<RawFact<'a>, Trouble> {
     let mut row = Row::default();
     let mut reading = Reading { plan, shapes, place: None };
     if let Err(fault) = reading.step(&plan.root, cursor, &mut row, 0) {

@@ -97,7 +97,8 @@ struct Shown<'a> {
     has_comparison: bool,
 }
 
-/// The segments of the windows whose segments are exported.
+/// The segments of the windows whose segments are exported, in the order of their labels: sorted once here, no family of them needs
+/// to be.
 fn shown_segments(view: &View) -> Vec<Shown<'_>> {
     let exported = |window: &&WindowReport| view.segment_windows.contains(&window.window);
     let mut shown = Vec::new();
@@ -110,12 +111,13 @@ fn shown_segments(view: &View) -> Vec<Shown<'_>> {
             }));
         }
     }
+    shown.sort_by_key(|segment| segment.labels);
     shown
 }
 
 fn segments(shown: &[Shown]) -> Vec<MetricFamily> {
     let per = |metric, of: fn(&Shown) -> Option<f64>| per_segment(metric, shown, of);
-    let mut moved = Family::new(&metrics::SEGMENT_MOVEMENT_MRR);
+    let mut moved = Family::sized(&metrics::SEGMENT_MOVEMENT_MRR, 5 * shown.len());
     for Shown { labels: [window, dimension, segment], sums, .. } in shown {
         for (movement, amount) in movements(&sums.money) {
             moved.add([window, dimension, segment, movement], amount);
@@ -164,21 +166,21 @@ fn per_window_and(
 }
 
 fn per_segment(metric: &'static Metric, shown: &[Shown], of: impl Fn(&Shown) -> Option<f64>) -> MetricFamily {
-    let mut family = Family::new(metric);
+    let mut family = Family::sized(metric, shown.len());
     for segment in shown {
         family.add_known(segment.labels, of(segment));
     }
     family.done()
 }
 
-/// Signed so that opening and all movements sum to closing.
+/// Signed so that opening and all movements sum to closing; in the order of their labels.
 fn movements(money: &Money) -> [(&'static str, f64); 5] {
     [
+        ("churn", major_units(-money.churn)),
+        ("contraction", major_units(-money.contraction())),
+        ("expansion", major_units(money.expansion())),
         ("new", major_units(money.new)),
         ("reactivation", major_units(money.reactivation)),
-        ("expansion", major_units(money.expansion())),
-        ("contraction", major_units(-money.contraction())),
-        ("churn", major_units(-money.churn)),
     ]
 }
 

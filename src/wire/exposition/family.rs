@@ -15,7 +15,12 @@ pub struct Family {
 
 impl Family {
     pub fn new(metric: &'static Metric) -> Family {
-        Family { metric, samples: Vec::new() }
+        Family::sized(metric, 0)
+    }
+
+    /// One with room for so many samples.
+    pub fn sized(metric: &'static Metric, samples: usize) -> Family {
+        Family { metric, samples: Vec::with_capacity(samples) }
     }
 
     /// A family of at most one sample, without labels; absent while the value is not known.

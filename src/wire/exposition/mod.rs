@@ -46,10 +46,18 @@ impl Exposition {
     pub fn render(&self, format: Format) -> Result<String, prometheus::Error> {
         let families = self.registry.gather();
         match format {
-            Format::Text => TextEncoder::new().encode_to_string(&families),
+            Format::Text => {
+                let mut text = String::with_capacity(room(&families));
+                TextEncoder::new().encode_utf8(&families, &mut text).map(|()| text)
+            }
             Format::OpenMetrics => Ok(openmetrics::encode(&families)),
         }
     }
+}
+
+/// About how many bytes the families take as text.
+fn room(families: &[MetricFamily]) -> usize {
+    8192 + 128 * families.iter().map(|family| family.get_metric().len()).sum::<usize>()
 }
 
 /// The collector of everything but the process.

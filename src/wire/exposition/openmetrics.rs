@@ -12,7 +12,7 @@ const UNITS: [&str; 3] = ["seconds", "bytes", "ratio"];
 
 /// The whole exposition.
 pub fn encode(families: &[MetricFamily]) -> String {
-    let mut out = String::with_capacity(64 * families.iter().map(|family| family.get_metric().len()).sum::<usize>() + 8192);
+    let mut out = String::with_capacity(super::room(families));
     for family in families {
         write_family(&mut out, family);
     }

@@ -83,7 +83,7 @@ pub struct Lag {
     pub records: u64,
 }
 
-/// Figures by partition. Writers are the consumer's and the workers' threads, a few times a second.
+/// Figures by partition. The conductor writes them, a few times a second; no worker ever waits for those who read them.
 #[derive(Debug, Default)]
 pub struct PartitionBoard(Mutex<Board>);
 
