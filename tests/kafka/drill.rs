@@ -62,7 +62,8 @@ fn what_is_listed_adds_up_and_closed_periods_are_those_of_a_replay() {
         let as_of = shown["as_of"].as_str().expect("an instant");
         let (subscriptions, usage) = (history.path("subscriptions.avro"), history.path("usage.avro"));
         let files = ["--subscriptions", &subscriptions, "--usage", &usage, "--config", &history.path("upswell.yaml")];
-        let outcome = command(PROGRAM, &[&["replay", "--every", every, "--format", "json", "--as-of", as_of], &files[..]].concat());
+        let outcome =
+            command(PROGRAM, &[&["replay", "--every", every, "--format", "json", "--as-of", as_of], &files[..]].concat());
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         let replayed: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
         assert!(shown["periods"].as_array().is_some_and(|periods| !periods.is_empty()) || every == "year", "{shown}");

@@ -154,6 +154,8 @@ impl Instance {
             clock,
             searches: Default::default(),
             surveys: Default::default(),
+            advancing: None,
+            moved_at_once: 7,
             reap: drop,
         };
         let beginnings = Beginnings {
