@@ -202,7 +202,12 @@ mod tests {
     #[test]
     fn drawing_takes_one_core_and_never_an_async_thread() {
         let telemetry = Arc::new(Telemetry::new("s", "u", "r"));
-        let server = Server::new(State { published: Arc::new(Published::new()), telemetry, reload: None });
+        let server = Server::new(State {
+            published: Arc::new(Published::new()),
+            telemetry,
+            reload: None,
+            inquiries: crossbeam_channel::bounded(1).0,
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (let_on, gate) = std::sync::mpsc::channel();
         let (drawing, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(gate)));
