@@ -89,7 +89,9 @@ async fn start() -> SocketAddr {
     let (reload, mut reloads) = mpsc::channel::<Reload>(1);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound address");
-    tokio::spawn(http::serve(listener, State { published, telemetry, reload: Some(reload) }, std::future::pending()));
+    let inquiries = crossbeam_channel::bounded(1).0;
+    let state = State { published, telemetry, reload: Some(reload), inquiries };
+    tokio::spawn(http::serve(listener, state, std::future::pending()));
     tokio::spawn(async move {
         while let Some(request) = reloads.recv().await {
             drop(request.reply.send(Ok("nothing changed".to_owned())));
