@@ -25,7 +25,7 @@ fn plan() -> Arc<Plan> {
     let windows = WINDOWS.iter().map(|name| Window::parse(name).expect("a window")).collect();
     let dimensions = ["plan", "vertical"].map(String::from).to_vec();
     let zone = Zone::named("UTC").expect("a zone");
-    Arc::new(Plan { zone, rates: exchange::rates(), windows, dimensions, max_values: 100 })
+    Arc::new(Plan { zone, rates: exchange::rates(), windows, dimensions, max_values: 100, history: 0 })
 }
 
 /// Applies an event as a replay does; `false` if it is rejected.

@@ -26,7 +26,8 @@ struct Server {
 impl Server {
     fn start(reload: Option<mpsc::Sender<Reload>>) -> Server {
         let (published, telemetry) = (Arc::new(Published::new()), Arc::new(Telemetry::new("subs", "usage", "retries")));
-        let state = State { published: Arc::clone(&published), telemetry: Arc::clone(&telemetry), reload };
+        let inquiries = crossbeam_channel::bounded(1).0;
+        let state = State { published: Arc::clone(&published), telemetry: Arc::clone(&telemetry), reload, inquiries };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket can be set non-blocking");
         let address = listener.local_addr().expect("a bound address");

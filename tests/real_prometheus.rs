@@ -8,10 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use upswell::adapter::http::{self, Access, Standing, State};
-use upswell::domain::calendar::Instant;
+use upswell::domain::calendar::{Day, Instant, Zone};
 use upswell::domain::facts::TopicKind;
 use upswell::domain::rates::{Customers, Money, Sums};
+use upswell::domain::window::Period;
 use upswell::engine::report::{DimensionReport, Report, SegmentReport, WindowReport};
+use upswell::engine::survey::periods::PeriodSums;
+use upswell::wire::exposition::backfill;
+use upswell::wire::history::History;
 use upswell::wire::published::{Published, View};
 use upswell::wire::telemetry::Telemetry;
 use upswell_testkit::{Prometheus, wait};
@@ -57,7 +61,8 @@ fn service(runtime: &tokio::runtime::Runtime) -> SocketAddr {
     let standing = Standing::new(Access::default(), address, telemetry.clone()).expect("nothing to read");
     runtime.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a non-blocking socket");
-        http::serve(listener, State { published, telemetry, reload: None }, Arc::new(standing), std::future::pending()).await;
+        let state = State { published, telemetry, reload: None, inquiries: crossbeam_channel::bounded(1).0 };
+        http::serve(listener, state, Arc::new(standing), std::future::pending()).await;
     });
     address
 }
@@ -125,4 +130,47 @@ fn the_shipped_rules_record_the_ratios_that_are_exported() {
         let (exported, of) = prometheus.series(gauge).expect(gauge);
         assert_eq!((recorded, &labels["segment"], &labels["window"]), (exported, &of["segment"], &of["window"]), "{name}");
     }
+}
+
+#[test]
+fn a_history_is_filled_in_and_found_again() {
+    let day = |date: &str| Day::parse(date).expect("a date");
+    let zone = Zone::named("Europe/Berlin").expect("a zone");
+    let edge = |date: &str| zone.midnight(day(date));
+    let period = |name: &str, opening: &str, closing: &str, units: i128| {
+        let money = Money { opening: units * 1_000_000, expansion: [units * 100_000, 0, 0, 0, 0], ..Money::default() };
+        let total = Sums { money, customers: Customers { opening: 3, expansion: 1, ..Customers::default() } };
+        let figures = WindowReport {
+            window: "last_month".to_owned(),
+            opening_edge: edge(opening),
+            closing_edge: edge(closing),
+            comparison_opening: None,
+            total,
+            dimensions: vec![],
+        };
+        PeriodSums { period: name.to_owned(), figures }
+    };
+    let history = History {
+        as_of: edge("2026-09-10"),
+        currency: "EUR".to_owned(),
+        time_zone: "Europe/Berlin".to_owned(),
+        every: Period::Month,
+        complete_since: None,
+        owns_all: true,
+        periods: vec![
+            period("2025-02", "2025-02-01", "2025-03-01", 100),
+            period("2025-03", "2025-03-01", "2025-04-01", 200),
+            period("2025-04", "2025-04-01", "2025-05-01", 400),
+        ],
+    };
+    let prometheus = Prometheus::with_history(&backfill::render(&history));
+    for (date, mrr) in [("2025-03-01", 110.0), ("2025-04-01", 220.0), ("2025-05-01", 440.0)] {
+        let at = |expression| wait::until("the filled in sample", || prometheus.query_at(expression, edge(date).0 / 1000));
+        assert_eq!(at("upswell_mrr"), mrr, "{date}");
+        assert_eq!(at("upswell_closing_mrr{window='last_month'}"), mrr, "{date}");
+        assert_eq!(at("upswell_expansion_rate_ratio{window='last_month'}"), 0.1, "{date}");
+        assert_eq!(at("upswell_movement_customers{movement='expansion'}"), 1.0, "{date}");
+    }
+    let all = prometheus.query_at("count_over_time(upswell_mrr[1y])", edge("2025-06-01").0 / 1000);
+    assert_eq!(all, Some(3.0));
 }

@@ -27,6 +27,7 @@ pub fn plan() -> Arc<Plan> {
         windows: WINDOWS.iter().map(|name| Window::parse(name).expect("a window")).collect(),
         dimensions: ["cohort", "plan", "vertical"].map(String::from).to_vec(),
         max_values: 100,
+        history: 0,
     })
 }
 

@@ -169,6 +169,7 @@ fn revenue(revenue: &Revenue) -> Value {
         "exchange_rates_file": "",
         "complete_since": revenue.complete_since.map(|day| day.date().to_string()),
         "dedup_window": revenue.dedup_window.to_string(),
+        "history": revenue.history,
     });
     match &revenue.exchange_rates_file {
         Some(file) => tree["exchange_rates_file"] = json!(file.display().to_string()),

@@ -67,6 +67,7 @@ pub const KEYS: &[Key] = &[
     text("revenue.exchange_rates_file"),
     text("revenue.complete_since"),
     text("revenue.dedup_window"),
+    text("revenue.history"),
     list("metrics.segment_windows"),
     text("checkpoint.url"),
     text("checkpoint.interval"),

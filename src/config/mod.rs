@@ -88,6 +88,7 @@ impl Config {
             windows: revenue.windows.clone(),
             dimensions: revenue.dimensions.clone(),
             max_values: revenue.max_values,
+            history: revenue.history,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which changes of a configuration a running service can take over, and which need a restart.
 //!
-//! Taken over: windows, dimensions, `max_values`, exchange rates, the windows of segment metrics, `complete_since`, and all of
-//! alerting but its receivers and interval. They change what is looked at, never what was stored. All else is tied to connections,
+//! Taken over: windows, dimensions, `max_values`, `history`, exchange rates, the windows of segment metrics, `complete_since`, and all
+//! of alerting but its receivers and interval. They change what is looked at, never what was stored. All else is tied to connections,
 //! to stored sums or to accepted facts.
 
 use super::types::Config;

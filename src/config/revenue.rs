@@ -20,6 +20,10 @@ pub const DEFAULT_WINDOWS: [&str; 7] =
 const DEFAULT_SEGMENT_WINDOWS: [&str; 2] = ["trailing_90d", "trailing_365d"];
 const DEFAULT_DIMENSIONS: [&str; 3] = ["cohort", "plan", "vertical"];
 const DEFAULT_MAX_VALUES: usize = 100;
+/// About as far as the default windows need usage days anyway.
+const DEFAULT_HISTORY: u16 = 24;
+/// A hundred years: all there can be.
+const LONGEST_HISTORY: u16 = 1_200;
 /// Most values of a dimension that can be published: each is several time series.
 const MOST_VALUES: usize = 100_000;
 const WINDOW_NAMES: &str = "use month_to_date, quarter_to_date, year_to_date, last_month, last_quarter, last_year or trailing_<N>d \
@@ -45,6 +49,7 @@ pub fn read(reader: &mut Reader) -> Revenue {
         max_values: reader.value("revenue.max_values", DEFAULT_MAX_VALUES, max_values),
         complete_since: reader.value("revenue.complete_since", None, complete_since),
         dedup_window: reader.value("revenue.dedup_window", Millis(86_400_000), Millis::parse),
+        history: reader.value("revenue.history", DEFAULT_HISTORY, history),
     }
 }
 
@@ -130,6 +135,11 @@ fn distinct<T: PartialEq>(
 fn max_values(text: &str) -> Result<usize, String> {
     let wrong = || format!("{text:?} is no number of values; write a whole number from 1 to {MOST_VALUES}");
     text.parse().ok().filter(|values| (1..=MOST_VALUES).contains(values)).ok_or_else(wrong)
+}
+
+fn history(text: &str) -> Result<u16, String> {
+    let wrong = || format!("{text:?} is no number of months; write a whole number from 0 to {LONGEST_HISTORY}");
+    text.parse().ok().filter(|months| (0..=LONGEST_HISTORY).contains(months)).ok_or_else(wrong)
 }
 
 fn date(text: &str) -> Result<Day, String> {

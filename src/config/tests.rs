@@ -105,6 +105,8 @@ fn single_faults() {
         ("revenue: {dimensions: ['']}", "f:2:24: revenue.dimensions", "has no name"),
         ("revenue: {max_values: 1.5}", "f:2:23: revenue.max_values", "whole number"),
         ("revenue: {dedup_window: 24}", "f:2:25: revenue.dedup_window", "number with a unit"),
+        ("revenue: {history: 2y}", "f:2:20: revenue.history", "from 0 to 1200"),
+        ("revenue: {history: 1201}", "f:2:20: revenue.history", "from 0 to 1200"),
         ("revenue: {complete_since: yesterday}", "f:2:27: revenue.complete_since", "such as 2026-01-31"),
         ("revenue: {exchange_rates: {}}", "f:2:27: revenue.exchange_rates", "write a list of tables"),
         ("revenue: {exchange_rates: [{rates: {EUR: 1}}]}", "f:2:28: revenue.exchange_rates", "from is missing"),

@@ -126,6 +126,8 @@ pub struct Revenue {
     pub complete_since: Option<Day>,
     /// Record time for which usage ids are remembered at least.
     pub dedup_window: Millis,
+    /// Closed months whose usage days are kept; windows may need more.
+    pub history: u16,
 }
 
 /// Where and how often state is saved.

@@ -14,9 +14,29 @@ pub enum Period {
 }
 
 impl Period {
-    const ALL: [(&'static str, Period); 3] = [("month", Period::Month), ("quarter", Period::Quarter), ("year", Period::Year)];
+    pub const ALL: [(&'static str, Period); 3] = [("month", Period::Month), ("quarter", Period::Quarter), ("year", Period::Year)];
 
-    fn months(self) -> i8 {
+    /// The period of a name.
+    pub fn parse(name: &str) -> Option<Period> {
+        Period::ALL.iter().find(|(known, _)| *known == name).map(|(_, period)| *period)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        Period::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
+
+    /// The name of the period that holds a day: `2026-03`, `2026-Q1`, `2026`.
+    pub fn name_of(self, day: Day) -> String {
+        let date = day.date();
+        match self {
+            Period::Month => day.month(),
+            Period::Quarter => format!("{:04}-Q{}", date.year(), (date.month() - 1) / 3 + 1),
+            Period::Year => format!("{:04}", date.year()),
+        }
+    }
+
+    /// Months of one period.
+    pub fn months(self) -> i8 {
         match self {
             Period::Month => 1,
             Period::Quarter => 3,
@@ -47,12 +67,11 @@ impl Window {
 
     /// `month_to_date`, `last_quarter`, `trailing_90d` and their like; `None` for anything else.
     pub fn parse(name: &str) -> Option<Window> {
-        let period = |text: &str| Period::ALL.iter().find(|(name, _)| *name == text).map(|(_, period)| *period);
         if let Some(text) = name.strip_suffix("_to_date") {
-            return period(text).map(Window::ToDate);
+            return Period::parse(text).map(Window::ToDate);
         }
         if let Some(text) = name.strip_prefix("last_") {
-            return period(text).map(Window::Last);
+            return Period::parse(text).map(Window::Last);
         }
         let digits = name.strip_prefix("trailing_")?.strip_suffix('d')?;
         let canonical = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
@@ -81,10 +100,9 @@ impl Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |period: &Period| Period::ALL.iter().find(|(_, known)| known == period).map_or("", |(name, _)| name);
         match self {
-            Window::ToDate(period) => write!(f, "{}_to_date", name(period)),
-            Window::Last(period) => write!(f, "last_{}", name(period)),
+            Window::ToDate(period) => write!(f, "{}_to_date", period.as_str()),
+            Window::Last(period) => write!(f, "last_{}", period.as_str()),
             Window::Trailing(days) => write!(f, "trailing_{days}d"),
         }
     }

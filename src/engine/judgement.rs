@@ -98,6 +98,7 @@ mod tests {
             windows: vec![Window::Trailing(365), Window::Trailing(90)],
             dimensions: vec!["vertical".to_owned()],
             max_values: 100,
+            history: 0,
         }
     }
 

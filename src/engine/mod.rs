@@ -13,6 +13,7 @@ pub mod rejected;
 pub mod report;
 pub mod restoring;
 pub mod shard;
+pub mod survey;
 mod today;
 mod totals;
 mod touch;

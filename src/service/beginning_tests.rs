@@ -82,7 +82,7 @@ fn plan(currencies: &[&str]) -> Arc<Plan> {
     let rates: BTreeMap<Currency, i64> = currencies.iter().map(|currency| (code(currency), 1_000_000)).collect();
     let rates = ExchangeRates::new(code("USD"), vec![RateTable { from: Day(0), rates }]);
     let windows = vec![Window::parse("month_to_date").expect("a window")];
-    Arc::new(Plan { zone: Zone::named("UTC").expect("a zone"), rates, windows, dimensions: vec![], max_values: 100 })
+    Arc::new(Plan { zone: Zone::named("UTC").expect("a zone"), rates, windows, dimensions: vec![], max_values: 100, history: 0 })
 }
 
 fn world() -> World {

@@ -28,6 +28,7 @@ use crate::wire::readiness::{Phase, Readiness};
 use crate::wire::telemetry::StopReason;
 use crossbeam_channel::{Receiver, Sender, select, tick};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant as Moment};
 
 /// How often offsets are committed, for lag tools.
@@ -146,6 +147,8 @@ impl Conductor {
             Control::Stop => return Ok(Next::End),
             Control::Failed(failure) => return Err(failure),
             Control::Search { query, answer } => self.crew.search(&query, &answer),
+            Control::Survey(order) => self.crew.survey(&order),
+            Control::Sight { ticket, customer_id, answer } => self.crew.sight(ticket, &customer_id, &answer),
             Control::Reload { plan, segment_windows, reply } => {
                 let deadline = Moment::now() + RELOAD_DEADLINE;
                 let restoring = self.assignment.boards().iter().any(|board| !board.has_begun() && board.stopped().is_none());
@@ -155,6 +158,7 @@ impl Conductor {
                 };
                 if outcome.is_ok() {
                     self.crew.reconfigure(&plan);
+                    self.shared.plans.fetch_add(1, Relaxed);
                     (self.rounds.plan, self.rounds.segment_windows) = (plan, segment_windows);
                 }
                 // Whoever asked may have gone.

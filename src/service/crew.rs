@@ -5,10 +5,12 @@
 
 use super::board::Board;
 use super::custody::Custody;
+use super::desk::Event;
 use super::ledger::Surroundings;
 use super::partition::Partition;
 use super::placement::Misplaced;
 use super::searches::Searches;
+use super::surveys::{Order, Surveys};
 use super::worker::{Answer, Command, MOVED_AT_ONCE, Orders, Worker};
 use super::{Control, Failure};
 use crate::adapter::clock::Clock;
@@ -52,7 +54,7 @@ impl Crew {
             let (commands, told) = unbounded();
             let (bell, rung) = bounded(1);
             let (orders, misplaced, custody) = (orders.clone(), misplaced.clone(), Custody::new(interval));
-            let searches = Searches::default();
+            let (searches, surveys) = (Searches::default(), Surveys::default());
             let worker = Worker {
                 commands: told,
                 bell: rung,
@@ -62,6 +64,7 @@ impl Crew {
                 custody,
                 clock,
                 searches,
+                surveys,
                 advancing: None,
                 moved_at_once: MOVED_AT_ONCE,
                 reap,
@@ -118,6 +121,16 @@ impl Crew {
     /// Has all workers look for the customers that moved most; each answers once, with those of its partitions.
     pub fn search(&self, query: &Query, answer: &Sender<Vec<Mover>>) {
         self.tell_all(|| Command::Search { query: query.clone(), answer: answer.clone() });
+    }
+
+    /// Has all workers look at every account as it is now; each answers once. All shards are at the instant of the last advance.
+    pub fn survey(&self, order: &Order) {
+        self.tell_all(|| Command::Survey(order.clone()));
+    }
+
+    /// Has all workers look for a customer; each answers once.
+    pub fn sight(&self, ticket: u64, customer_id: &Arc<str>, answer: &Sender<Event>) {
+        self.tell_all(|| Command::Sight { ticket, customer_id: customer_id.clone(), answer: answer.clone() });
     }
 
     /// Every advance from now on is for this plan.

@@ -31,7 +31,7 @@ fn plan(currencies: &[&str]) -> Arc<Plan> {
     let rates: BTreeMap<Currency, i64> = currencies.iter().map(|currency| (code(currency), 1_000_000)).collect();
     let tables = vec![RateTable { from: crate::domain::calendar::Day(0), rates }];
     let (zone, rates) = (Zone::named("UTC").expect("a zone"), ExchangeRates::new(code("USD"), tables));
-    Arc::new(Plan { zone, rates, windows: vec![], dimensions: vec![], max_values: 100 })
+    Arc::new(Plan { zone, rates, windows: vec![], dimensions: vec![], max_values: 100, history: 0 })
 }
 
 pub fn world() -> World {

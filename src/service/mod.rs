@@ -15,6 +15,7 @@ pub mod board;
 mod conductor;
 mod crew;
 pub mod custody;
+pub mod desk;
 pub mod feed;
 pub mod keeper;
 pub mod lane;
@@ -29,6 +30,8 @@ mod restorer;
 mod rounds;
 pub mod schemas;
 pub mod searches;
+mod shelf;
+pub mod surveys;
 mod watch;
 pub mod worker;
 
@@ -47,6 +50,7 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -96,6 +100,9 @@ impl Settings {
     pub const FETCH_BYTES: u64 = 256 << 20;
 }
 
+/// Questions that wait for the desk; further ones are turned away.
+const INQUIRIES: usize = 256;
+
 /// Why the service ended, in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -118,6 +125,8 @@ struct Shared {
     /// The alerts of the group.
     memo: Arc<alerting::Memo>,
     tick: Duration,
+    /// How often a configuration was taken over.
+    plans: Arc<AtomicU64>,
 }
 
 /// What the conductor is told from outside.
@@ -129,6 +138,14 @@ enum Control {
     Search {
         query: Query,
         answer: Sender<Vec<Mover>>,
+    },
+    /// Look at every account as it is now; each worker answers once.
+    Survey(surveys::Order),
+    /// Look for a customer; each worker answers once.
+    Sight {
+        ticket: u64,
+        customer_id: Arc<str>,
+        answer: Sender<desk::Event>,
     },
     Reload {
         plan: Arc<Plan>,
@@ -173,15 +190,21 @@ impl Service {
             boards: Arc::default(),
             memo: Arc::default(),
             tick: settings.tick,
+            plans: Arc::default(),
         };
         shared.telemetry.config_last_reload_successful.set_flag(true);
         let (control, told) = unbounded();
         let (close_http, closed) = oneshot::channel();
+        let (inquiries, asked) = bounded(INQUIRIES);
         let state = http::State {
             published: shared.published.clone(),
             telemetry: shared.telemetry.clone(),
             reload: settings.reload.clone(),
+            inquiries,
         };
+        let seen_by = (settings.workers.max(1), settings.plan.zone.clone());
+        let desk = desk::Desk::new(control.clone(), shared.clone(), seen_by, asked);
+        spawn("desk", control.clone(), move || desk.run())?;
         let standing = http::Standing::new(settings.access.clone(), address, shared.telemetry.clone());
         let standing = Arc::new(standing.map_err(Failure::Configuration)?);
         let http = spawn("http", control.clone(), move || serve(listener, state, standing, closed))?;

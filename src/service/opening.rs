@@ -107,7 +107,7 @@ fn wait(settings: &mut Settings, told: &Receiver<Control>, pause: Duration) -> R
             Ok(Control::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(false),
             Ok(Control::Failed(failure)) => return Err(failure),
             // There are no customers yet.
-            Ok(Control::Search { .. }) => {}
+            Ok(Control::Search { .. } | Control::Survey(_) | Control::Sight { .. }) => {}
             Ok(Control::Reload { plan, segment_windows, reply }) => {
                 (settings.plan, settings.segment_windows) = (plan, segment_windows);
                 // Whoever asked may have gone.

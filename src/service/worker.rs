@@ -6,11 +6,13 @@
 
 use super::board::Board;
 use super::custody::Custody;
+use super::desk::{Event, Reply};
 use super::feed::Feed;
 use super::ledger::Surroundings;
 use super::partition::Partition;
 use super::placement::Misplaced;
 use super::searches::Searches;
+use super::surveys::{self, Order, Surveys};
 use crate::adapter::clock::Clock;
 use crate::domain::calendar::Instant;
 use crate::engine::plan::Plan;
@@ -48,6 +50,10 @@ pub enum Command<F> {
     Reconfigure(Arc<Plan>),
     /// Look for the customers that moved most, a little at a time; several searches one after another.
     Search { query: Query, answer: Sender<Vec<Mover>> },
+    /// Freeze the shards as they are, once the advance under way is over, and look at every account, a little at a time.
+    Survey(Order),
+    /// Look for a customer, and answer at once.
+    Sight { ticket: u64, customer_id: Arc<str>, answer: Sender<Event> },
     /// Take in nothing more, and take the last images; drop the sender when they are there, and send something first for each
     /// that is not at the deadline.
     Drain { drained: Sender<()>, deadline: Moment },
@@ -89,6 +95,7 @@ pub struct Worker<F> {
     pub custody: Custody<F>,
     pub clock: Clock,
     pub searches: Searches,
+    pub surveys: Surveys,
     /// The advance under way.
     pub advancing: Option<Advancing>,
     /// Accounts that one turn of it looks at.
@@ -108,7 +115,7 @@ impl<F: Feed> Worker<F> {
                     let moving = self.go_on();
                     let taken = self.take_in();
                     let more = self.custody.keep(self.clock.steady() + IMAGE_TIME, self.clock);
-                    let searching = self.searches.go_on(&mut self.custody);
+                    let searching = self.searches.go_on(&mut self.custody) | self.surveys.go_on(&mut self.custody);
                     if taken == 0 && !more && !searching && !moving {
                         self.nap();
                     }
@@ -172,6 +179,16 @@ impl<F: Feed> Worker<F> {
                 self.around.plan = plan;
             }
             Command::Search { query, answer } => self.searches.begin(query, answer, &mut self.custody),
+            Command::Survey(order) => {
+                self.surveys.order(order);
+                if self.advancing.is_none() {
+                    self.surveys.freeze(&mut self.custody);
+                }
+            }
+            Command::Sight { ticket, customer_id, answer } => {
+                let reply = Reply::Sighting(Box::new(surveys::sight(&customer_id, &mut self.custody)));
+                let _ = answer.send(Event { ticket, reply });
+            }
             Command::Drain { drained, deadline } => self.custody.drain(drained, deadline, self.clock),
         }
     }
@@ -230,6 +247,8 @@ impl<F: Feed> Worker<F> {
         }
         // Whoever asked and no longer listens does not need it.
         let _ = advancing.answer.send(answer);
+        // At once: another advance may be the next command.
+        self.surveys.freeze(&mut self.custody);
         false
     }
 }

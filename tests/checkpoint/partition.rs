@@ -40,6 +40,7 @@ fn plan() -> Arc<Plan> {
             windows: Vec::new(),
             dimensions: vec!["plan".to_owned()],
             max_values: 10,
+            history: 0,
         })
     };
     PLAN.get_or_init(make).clone()

@@ -184,3 +184,42 @@ fn dates_are_midnights_of_the_reporting_zone() {
         assert_eq!(serde_json::from_str::<Json>(&out).expect("JSON")["as_of"], instant);
     }
 }
+
+#[test]
+fn the_history_of_closed_months_is_what_replays_at_their_edges_have() {
+    let config = CONFIG.replace("windows: [month_to_date, trailing_30d]", "windows: [last_month, last_year]");
+    let directory = directory(&[("c.yaml", &config)]);
+    history(directory.path());
+    let files = ["replay", "--config", "c.yaml", "--subscriptions", "s1.avro", "s2.avro", "--usage", "u.avro"];
+    let at = |as_of: &str, more: &[&str]| {
+        let (code, out, err) = run(directory.path(), &[&files[..], &["--as-of", as_of], more].concat());
+        assert_eq!(code, 0, "{err}");
+        out
+    };
+    let json = |text: String| serde_json::from_str::<Json>(&text).expect("JSON");
+    for (every, as_of, window, names) in
+        [("month", "2026-05-03", 0, &["2026-01", "2026-02", "2026-03", "2026-04"][..]), ("year", "2027-01-01", 1, &["2026"])]
+    {
+        let shown = json(at(as_of, &["--every", every, "--format", "json"]));
+        let periods = shown["periods"].as_array().expect("periods");
+        let known: Vec<&str> = periods.iter().filter_map(|period| period["period"].as_str()).collect();
+        assert_eq!(known, names);
+        for period in periods {
+            let replayed = json(at(period["closing_edge"].as_str().expect("an instant"), &["--format", "json"]));
+            let mut expected = replayed["windows"][window].clone();
+            for name in ["window", "segments"] {
+                expected.as_object_mut().expect("an object").shift_remove(name);
+            }
+            let mut figures = period.clone();
+            figures.as_object_mut().expect("an object").shift_remove("period");
+            assert_eq!(figures.to_string(), expected.to_string(), "{}", period["period"]);
+        }
+    }
+    assert!(at("2026-05-03", &["--every", "quarter"]).contains("2026-Q1"));
+    assert!(at("2026-05-03", &["--every", "month", "--format", "csv"]).contains("\r\n2026-03,mrr.new,"));
+    let text = at("2026-05-03", &["--every", "month", "--format", "openmetrics"]);
+    assert!(text.contains("upswell_closing_mrr{window=\"last_month\"}") && text.ends_with("# EOF\n"), "{text}");
+    let (code, out, err) = run(directory.path(), &[&files[..], &["--format", "openmetrics"]].concat());
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("add --every month"), "{err}");
+}

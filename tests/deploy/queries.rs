@@ -112,7 +112,13 @@ fn instance(runtime: &tokio::runtime::Runtime, view: View) -> String {
     let standing = Standing::new(Access::default(), address, telemetry.clone()).expect("nothing to read");
     runtime.spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a non-blocking socket");
-        http::serve(listener, State { published, telemetry, reload: None }, Arc::new(standing), std::future::pending()).await;
+        http::serve(
+            listener,
+            State { published, telemetry, reload: None, inquiries: crossbeam_channel::bounded(1).0 },
+            Arc::new(standing),
+            std::future::pending(),
+        )
+        .await;
     });
     address.to_string()
 }

@@ -33,6 +33,7 @@ pub fn plan(setup: &Setup) -> Arc<Plan> {
         windows: setup.windows.iter().map(|name| Window::parse(name).expect("a window")).collect(),
         dimensions: setup.dimensions.clone(),
         max_values: setup.max_values,
+        history: 0,
     })
 }
 

@@ -13,6 +13,7 @@ mod harness;
 mod history;
 mod images;
 mod json;
+mod listings;
 mod memory;
 mod parts;
 mod properties;

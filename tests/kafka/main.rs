@@ -11,6 +11,7 @@ mod canaries;
 mod changes;
 mod chaos;
 mod checkpoints;
+mod drill;
 mod exact;
 mod flood;
 mod group;

@@ -55,7 +55,12 @@ impl Stage {
         let (published, telemetry) = (Arc::new(Published::new()), Arc::new(Telemetry::new("subs", "usage", "retries")));
         published.set_alerts(standing());
         telemetry.topic(FactKind::Subscription).partitions.set(8);
-        let state = State { published: published.clone(), telemetry: telemetry.clone(), reload: None };
+        let state = State {
+            published: published.clone(),
+            telemetry: telemetry.clone(),
+            reload: None,
+            inquiries: crossbeam_channel::bounded(1).0,
+        };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket can be set non-blocking");
         let address = listener.local_addr().expect("a bound address");
@@ -105,7 +110,7 @@ fn view(partitions: usize) -> View {
     let windows = WINDOWS.iter().map(|name| Window::parse(name).expect("a window")).collect();
     let dimensions = DIMENSIONS.map(String::from).to_vec();
     let zone = Zone::named("UTC").expect("a zone");
-    let plan = Arc::new(Plan { zone, rates: exchange::rates(), windows, dimensions, max_values: 30 });
+    let plan = Arc::new(Plan { zone, rates: exchange::rates(), windows, dimensions, max_values: 30, history: 0 });
     let until = Day::parse("2026-07-01").expect("a date");
     let mut shard = Shard::new(plan.clone(), Memory::All, (1, 2));
     for event in days(Scale { customers: 300, months: 26, until, seed: 5 }).flatten() {

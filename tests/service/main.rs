@@ -2,7 +2,9 @@
 
 mod alerting;
 mod avro;
+mod customers;
 mod damage;
+mod documentation;
 mod hostile;
 mod program;
 mod refusal;

@@ -171,6 +171,7 @@ pub fn plan() -> Arc<Plan> {
         windows,
         dimensions: vec!["cohort".to_owned(), "vertical".to_owned()],
         max_values: 100,
+        history: 0,
     })
 }
 

@@ -44,6 +44,7 @@ impl Instance {
         }
         let due = self.counting.union(&self.suspended).copied().filter(|partition| live.contains(partition));
         let due: BTreeSet<i32> = due.collect();
+        self.order_survey();
         match counted == due && counted.len() == totals.len() {
             true => Ok((totals, unknown)),
             false => Err(format!("{counted:?} are counted, not {due:?}")),

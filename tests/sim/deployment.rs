@@ -50,6 +50,7 @@ impl Deployment {
             windows: self.windows.iter().map(|name| Window::parse(name).expect("a window")).collect(),
             dimensions: dimensions(),
             max_values: self.max_values,
+            history: 0,
         })
     }
 

@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, Reader, TOPICS};
 use crate::deployment::Deployment;
 use crate::mistake::Mistake;
 use crate::shadow::{Circumstances, Shadow};
+use crate::surveys::Survey;
 use crate::trouble::{Doing, Kind, Saboteur};
 use crossbeam_channel::{Receiver, TryRecvError, never, unbounded};
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,6 +108,9 @@ pub struct Instance {
     /// What was rejected here at some time: topic, partition, offset.
     pub ever: BTreeSet<(String, i32, i64)>,
     pub mistake: Option<Mistake>,
+    /// A survey under way, and how many were answered.
+    pub survey: Option<Survey>,
+    pub surveyed: u64,
 }
 
 impl Instance {
@@ -150,8 +154,9 @@ impl Instance {
             custody: Custody::new(INTERVAL),
             clock,
             searches: Default::default(),
+            surveys: Default::default(),
             advancing: None,
-            moved_at_once: 100,
+            moved_at_once: 7,
             reap: drop,
         };
         let beginnings = Beginnings {
@@ -204,6 +209,8 @@ impl Instance {
             as_of: Instant(0),
             ever: BTreeSet::new(),
             mistake,
+            survey: None,
+            surveyed: 0,
         }
     }
 
@@ -248,6 +255,7 @@ impl Instance {
         if self.mistake == Some(Mistake::RetryTwice) {
             self.forget_retries();
         }
+        self.go_on_with_survey()?;
         self.sync(images)
     }
 

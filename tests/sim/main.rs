@@ -17,6 +17,7 @@ mod moves;
 mod oracle;
 mod planted;
 mod shadow;
+mod surveys;
 mod trim;
 mod trouble;
 #[path = "../exactness/twin/mod.rs"]

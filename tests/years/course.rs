@@ -44,6 +44,7 @@ fn plan() -> Arc<Plan> {
         windows: [30, 90, 365].map(Window::Trailing).to_vec(),
         dimensions: vec![],
         max_values: 100,
+        history: 0,
     })
 }
 

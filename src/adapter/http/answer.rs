@@ -10,39 +10,59 @@ pub struct Failure {
     status: StatusCode,
     kind: &'static str,
     sentence: String,
+    /// Seconds after which to ask again, where that is worth it.
+    again_after: Option<u64>,
 }
 
 impl Failure {
+    fn of(status: StatusCode, kind: &'static str, sentence: impl Into<String>) -> Failure {
+        Failure { status, kind, sentence: sentence.into(), again_after: None }
+    }
+
+    /// What was here is not any more.
+    pub fn gone(sentence: impl Into<String>) -> Failure {
+        Failure::of(StatusCode::GONE, "gone", sentence)
+    }
+
+    pub fn too_many_requests(sentence: impl Into<String>) -> Failure {
+        Failure::of(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence).again_after(2)
+    }
+
+    /// Says when it is worth asking again.
+    pub fn again_after(self, seconds: u64) -> Failure {
+        Failure { again_after: Some(seconds), ..self }
+    }
+
     pub fn bad_request(sentence: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::BAD_REQUEST, kind: "bad_data", sentence: sentence.into() }
+        Failure::of(StatusCode::BAD_REQUEST, "bad_data", sentence)
     }
 
     pub fn unauthorized(sentence: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::UNAUTHORIZED, kind: "unauthorized", sentence: sentence.into() }
+        Failure::of(StatusCode::UNAUTHORIZED, "unauthorized", sentence)
     }
 
     pub fn too_large(sentence: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::PAYLOAD_TOO_LARGE, kind: "too_large", sentence: sentence.into() }
+        Failure::of(StatusCode::PAYLOAD_TOO_LARGE, "too_large", sentence)
     }
 
     pub fn forbidden(sentence: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::FORBIDDEN, kind: "forbidden", sentence: sentence.into() }
+        Failure::of(StatusCode::FORBIDDEN, "forbidden", sentence)
     }
 
     pub fn not_found(sentence: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::NOT_FOUND, kind: "not_found", sentence: sentence.into() }
+        Failure::of(StatusCode::NOT_FOUND, "not_found", sentence)
     }
 
     pub fn method_not_allowed(sentence: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::METHOD_NOT_ALLOWED, kind: "method_not_allowed", sentence: sentence.into() }
+        Failure::of(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", sentence)
     }
 
     pub fn internal(sentence: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "internal", sentence: sentence.into() }
+        Failure::of(StatusCode::INTERNAL_SERVER_ERROR, "internal", sentence)
     }
 
     pub fn unavailable(sentence: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::SERVICE_UNAVAILABLE, kind: "unavailable", sentence: sentence.into() }
+        Failure::of(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence)
     }
 }
 
@@ -53,6 +73,8 @@ impl IntoResponse for Failure {
             let challenge = HeaderValue::from_static("Basic realm=\"upswell\", charset=\"UTF-8\"");
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
+        let again = self.again_after.map(HeaderValue::from);
+        again.into_iter().for_each(|again| drop(answer.headers_mut().insert(header::RETRY_AFTER, again)));
         answer
     }
 }

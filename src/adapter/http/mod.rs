@@ -1,4 +1,4 @@
-//! The HTTP server: the live page, metrics, health, readiness, reload, report.
+//! The HTTP server: the live page, metrics, health, readiness, reload, report, customers, history.
 //!
 //! Handlers read what is published and never wait for the engine; drawing a scrape or report happens off the async threads, a
 //! few at a time. The server bounds what a client can hold: connections, header size, time to send a header, age of a
@@ -6,6 +6,7 @@
 
 mod answer;
 mod connection;
+mod customers;
 mod guard;
 mod page;
 mod passwords;
@@ -20,6 +21,7 @@ pub use standing::Standing;
 pub use tls::{cipher_suite, group, server as tls_server, version};
 pub use web::{Access, Clients, Tls, Users, Version, Web, WebFile};
 
+use crate::wire::customers::{Answer, Asked, Refusal};
 use crate::wire::published::Published;
 use crate::wire::telemetry::Telemetry;
 use std::sync::Arc;
@@ -33,6 +35,15 @@ pub struct State {
     pub telemetry: Arc<Telemetry>,
     /// Where requests to reload go; `None` while `http.enable_reload` is off.
     pub reload: Option<mpsc::Sender<Reload>>,
+    /// Where questions about customers and closed periods go.
+    pub inquiries: crossbeam_channel::Sender<Inquiry>,
+}
+
+/// A question that is not answered from what is published.
+#[derive(Debug)]
+pub struct Inquiry {
+    pub asked: Asked,
+    pub reply: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
 /// A request to load the configuration anew. Whoever receives it answers with a sentence: what was taken over and which keys

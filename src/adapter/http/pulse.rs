@@ -133,7 +133,12 @@ mod tests {
 
     fn state() -> State {
         let telemetry = Telemetry::new("subs", "usage", "retries");
-        State { published: Arc::new(Published::new()), telemetry: Arc::new(telemetry), reload: None }
+        State {
+            published: Arc::new(Published::new()),
+            telemetry: Arc::new(telemetry),
+            reload: None,
+            inquiries: crossbeam_channel::bounded(1).0,
+        }
     }
 
     /// `figures` of the document of one look, if it says anything.

@@ -5,7 +5,7 @@ use super::guard::{self, CustomersWithheld};
 use super::page::Page;
 use super::pulse::Pulse;
 use super::standing::Standing;
-use super::{Reload, State};
+use super::{Reload, State, customers};
 use crate::engine::report::Report;
 use crate::wire::alerting;
 use crate::wire::exposition::{Exposition, Format};
@@ -27,8 +27,8 @@ use tokio::sync::{Semaphore, oneshot};
 /// memory of one of them. The others wait some milliseconds.
 const DRAWN_AT_ONCE: usize = 1;
 
-struct Server {
-    state: State,
+pub(super) struct Server {
+    pub(super) state: State,
     page: Page,
     pulse: Pulse,
     exposition: Exposition,
@@ -54,6 +54,9 @@ pub fn router(state: State, standing: &Arc<Standing>, pulse: Pulse) -> Router {
         .route("/api/v1/report", get(report))
         .route("/api/v1/now", get(now))
         .route("/api/v1/stream", get(stream))
+        .route("/api/v1/customers", get(customers::customers))
+        .route("/api/v1/customers/{*id}", get(customers::customer))
+        .route("/api/v1/history", get(customers::history))
         .route("/api/v1/rules", get(rules))
         .route("/api/v1/alerts", get(alerts))
         .fallback(nothing_here)
@@ -225,14 +228,14 @@ fn shown(mut document: Value, withheld: bool) -> Response {
     json(StatusCode::OK, &document)
 }
 
-fn no_view(server: &Server) -> Failure {
+pub(super) fn no_view(server: &Server) -> Failure {
     let readiness = server.state.published.readiness();
     let phase = readiness.phase.as_str();
     Failure::unavailable(format!("There is no report yet ({phase}): {} Ask again when /-/ready answers 200.", readiness.detail))
 }
 
 /// Draws something large off the async threads, so that health checks answer meanwhile.
-async fn draw<T: Send + 'static>(
+pub(super) async fn draw<T: Send + 'static>(
     server: &Arc<Server>,
     drawing: impl FnOnce(&Server) -> T + Send + 'static,
 ) -> Result<T, Failure> {
@@ -270,7 +273,8 @@ mod tests {
     #[test]
     fn drawing_takes_one_core_and_never_an_async_thread() {
         let telemetry = Arc::new(Telemetry::new("s", "u", "r"));
-        let state = State { published: Arc::new(Published::new()), telemetry, reload: None };
+        let inquiries = crossbeam_channel::bounded(1).0;
+        let state = State { published: Arc::new(Published::new()), telemetry, reload: None, inquiries };
         let server = Server::new(state.clone(), Pulse::new(state).0);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (let_on, gate) = std::sync::mpsc::channel();

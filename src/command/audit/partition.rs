@@ -265,7 +265,8 @@ mod tests {
     fn what_no_figure_shows_is_a_difference_too() {
         let rates = ExchangeRates::new(Currency::parse("USD").expect("a code"), vec![]);
         let zone = Zone::named("UTC").expect("a zone");
-        let plan = Plan { zone, rates, windows: vec![Window::Trailing(30)], dimensions: vec![], max_values: usize::MAX };
+        let plan =
+            Plan { zone, rates, windows: vec![Window::Trailing(30)], dimensions: vec![], max_values: usize::MAX, history: 0 };
         let shard = Shard::new(Arc::new(plan), Memory::Window { millis: 1 }, HASH_KEY);
         let mut rejected: [Rejected; 2] = Default::default();
         let mut recount = Recount { shard, left_out: [0; 2], refused: [0; 2] };

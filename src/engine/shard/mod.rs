@@ -6,11 +6,14 @@
 
 mod audit;
 mod capture;
+mod look;
 pub mod movers;
 mod moves;
+pub mod portrait;
 
 pub use audit::AuditStep;
 pub(super) use capture::RESTORED;
+pub use look::{Frozen, Listed};
 
 use super::accounts::{Accounts, PARTS, Place};
 use super::dedup::{Dedup, Memory};
@@ -32,6 +35,7 @@ use crate::domain::symbol::Symbols;
 use crate::domain::usage::UsageDays;
 use audit::Audit;
 use capture::Changes;
+use look::Look;
 use moves::{Moving, Standing};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -49,6 +53,8 @@ pub struct Shard {
     symbols: Symbols,
     accounts: Arc<Accounts>,
     changes: Changes,
+    /// A look at all accounts that is under way.
+    look: Option<Box<Look>>,
     /// Memory of what the accounts hold, about.
     held_bytes: isize,
     dedup: Dedup,
@@ -129,6 +135,7 @@ impl Shard {
             symbols,
             accounts: Arc::new(Accounts::new(PARTS, hash_key)),
             changes: Changes::new(),
+            look: None,
             held_bytes: 0,
             dedup: Dedup::new(memory, hash_key),
             clock: None,
@@ -150,6 +157,7 @@ impl Shard {
             symbols,
             accounts: Arc::new(parts.accounts),
             changes: Changes::restored(parts.texts),
+            look: None,
             held_bytes: parts.held_bytes,
             dedup: parts.dedup,
             clock: None,
@@ -170,6 +178,7 @@ impl Shard {
         let Some(subscriptions) = account.subscriptions_with(fact, &mut self.symbols) else {
             return Applied { new_customer };
         };
+        Look::before_change(&mut self.look, place, fact.customer_id, account, &self.symbols);
         self.changes.before_change(&self.accounts, place, fact.customer_id, account);
         fact.currency.into_iter().for_each(|currency| note(&mut self.currencies, currency));
         if let Some(View { frame, totals, ahead, audit, moving }) = &mut self.view {
@@ -208,6 +217,7 @@ impl Shard {
             return UsageVerdict::Duplicate;
         }
         let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        Look::before_change(&mut self.look, place, fact.customer_id, account, &self.symbols);
         self.changes.before_change(&self.accounts, place, fact.customer_id, account);
         note(&mut self.currencies, fact.currency);
         let day = self.plan.zone.day(fact.used_at);

@@ -133,6 +133,7 @@ mod tests {
             windows: vec![Window::Trailing(90), Window::Trailing(30)],
             dimensions: vec!["vertical".to_owned()],
             max_values: 10,
+            history: 0,
         };
         let mut shard = Shard::new(Arc::new(plan), Memory::All, (1, 2));
         for number in 0..customers {

@@ -227,12 +227,12 @@ impl Shard {
     }
 
     /// From which day on usage is kept and for views from which instant on, if that is later than now: views, records and clock
-    /// must have passed it. An image that is being taken holds what was kept when its moment was fixed, so nothing is forgotten
-    /// then; forgetting itself changes no account, since every image says from which day on usage counts.
+    /// must have passed it. An image that is being taken, or a look, shows what was kept when its moment was fixed, so nothing is
+    /// forgotten then; forgetting itself changes no account, since every image says from which day on usage counts.
     fn next_floor(&self, as_of: Instant) -> Option<(Day, Instant)> {
         let bound = as_of.min(self.dedup.record_time()?).min(self.clock?);
-        let floor = self.plan.frame(bound).first_usage_day();
-        (floor > self.floor && !self.is_capturing()).then_some((floor, bound))
+        let floor = self.plan.first_usage_day(bound);
+        (floor > self.floor && !self.is_capturing() && self.look.is_none()).then_some((floor, bound))
     }
 
     /// Replaces what an account contributes to one frame by what it contributes to another of the same plan. `also` is told of each

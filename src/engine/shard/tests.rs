@@ -24,6 +24,7 @@ fn plan() -> Arc<Plan> {
         windows: vec![Window::Trailing(30)],
         dimensions: vec!["plan".into()],
         max_values: 10,
+        history: 0,
     })
 }
 

@@ -240,6 +240,7 @@ mod tests {
             boards: Arc::default(),
             memo: Arc::default(),
             tick: Duration::from_secs(1),
+            plans: Arc::default(),
         }
     }
 

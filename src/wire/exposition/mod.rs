@@ -5,6 +5,7 @@
 //! so the order is the same in every scrape.
 
 mod alerting;
+pub mod backfill;
 mod business;
 pub mod catalog;
 mod family;

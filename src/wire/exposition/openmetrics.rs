@@ -51,7 +51,7 @@ fn write_metric(out: &mut String, family: &MetricFamily, metric: &Metric) {
         MetricType::COUNTER if name.ends_with("_total") => sample(out, name, "", labels, None, metric.get_counter().get_value()),
         MetricType::COUNTER => sample(out, name, "_total", labels, None, metric.get_counter().get_value()),
         MetricType::HISTOGRAM => write_histogram(out, name, labels, metric.get_histogram()),
-        _ => sample(out, name, "", labels, None, metric.get_gauge().get_value()),
+        _ => gauge(out, metric, name),
     }
 }
 
@@ -73,6 +73,22 @@ fn canonical(bound: f64) -> String {
 }
 
 fn sample(out: &mut String, name: &str, suffix: &str, labels: &[LabelPair], bound: Option<&str>, value: f64) {
+    series(out, name, suffix, labels, bound);
+    // Display of a float is the shortest decimal that reads back the same, without an exponent.
+    let _ = writeln!(out, " {value}");
+}
+
+/// A gauge, at an instant where it has one: in seconds.
+fn gauge(out: &mut String, metric: &Metric, name: &str) {
+    series(out, name, "", metric.get_label(), None);
+    let _ = write!(out, " {}", metric.get_gauge().get_value());
+    if metric.timestamp_ms() != 0 {
+        let _ = write!(out, " {}", metric.timestamp_ms() as f64 / 1000.0);
+    }
+    out.push('\n');
+}
+
+fn series(out: &mut String, name: &str, suffix: &str, labels: &[LabelPair], bound: Option<&str>) {
     out.push_str(name);
     out.push_str(suffix);
     let mut separator = '{';
@@ -87,8 +103,6 @@ fn sample(out: &mut String, name: &str, suffix: &str, labels: &[LabelPair], boun
     if separator == ',' {
         out.push('}');
     }
-    // Display of a float is the shortest decimal that reads back the same, without an exponent.
-    let _ = writeln!(out, " {value}");
 }
 
 /// Backslash, quote and line feed; everything else stands for itself.

@@ -72,7 +72,7 @@ fn text<'a>(of: &'a Value, name: &str) -> &'a str {
 }
 
 /// A text cell that no spreadsheet takes for a formula.
-fn harmless(cell: &str) -> Cow<'_, str> {
+pub(in crate::wire) fn harmless(cell: &str) -> Cow<'_, str> {
     match cell.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '\'' | '＝' | '＋' | '－' | '＠') => Cow::Owned(format!("'{cell}")),
         _ => Cow::Borrowed(cell),
@@ -80,7 +80,7 @@ fn harmless(cell: &str) -> Cow<'_, str> {
 }
 
 /// RFC 4180: in quotes where a separator, a quote or a line break is inside, quotes doubled.
-fn quoted(cell: &str) -> Cow<'_, str> {
+pub(in crate::wire) fn quoted(cell: &str) -> Cow<'_, str> {
     if cell.contains([',', '"', '\r', '\n']) {
         Cow::Owned(format!("\"{}\"", cell.replace('"', "\"\"")))
     } else {

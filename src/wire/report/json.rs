@@ -58,7 +58,7 @@ struct Segment<'a> {
 
 /// What a window and each of its segments have in common.
 #[derive(Serialize)]
-struct Figures {
+pub(in crate::wire) struct Figures {
     mrr: Money,
     customers: Customers,
     expansion_by_motion: ByMotion,
@@ -157,7 +157,7 @@ fn segments(of: &DimensionReport, has_comparison: bool) -> impl Iterator<Item = 
 }
 
 impl Figures {
-    fn of(sums: &Sums, has_comparison: bool) -> Figures {
+    pub(in crate::wire) fn of(sums: &Sums, has_comparison: bool) -> Figures {
         Figures {
             mrr: Money::of(&sums.money, has_comparison),
             customers: Customers::of(&sums.customers),

@@ -4,7 +4,7 @@
 //! figure; the table is for reading, so it groups digits, rounds rates and shortens long lists, and says where it does.
 
 pub mod csv;
-mod grid;
+pub(in crate::wire) mod grid;
 pub mod json;
 pub mod table;
 

@@ -181,7 +181,7 @@ fn band(band: Option<Band>) -> Cell {
 }
 
 /// Major units with two places and grouped digits: `-1,234.50`.
-fn money(micros: Micros) -> String {
+pub(in crate::wire) fn money(micros: Micros) -> String {
     let cents = half_even(micros, 10_000);
     let sign = if cents < 0 { "-" } else { "" };
     let (units, rest) = (cents.unsigned_abs() / 100, cents.unsigned_abs() % 100);
@@ -206,7 +206,7 @@ fn digits(number: u128) -> String {
     out
 }
 
-fn percent(share: f64) -> String {
+pub(in crate::wire) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 

@@ -48,7 +48,7 @@ pub fn target() -> Target<'static> {
 
 fn plan() -> Arc<Plan> {
     let zone = Zone::named("Europe/Berlin").expect("a zone");
-    Arc::new(Plan { zone, rates: record::rates(), windows: vec![], dimensions: vec![], max_values: 10 })
+    Arc::new(Plan { zone, rates: record::rates(), windows: vec![], dimensions: vec![], max_values: 10, history: 0 })
 }
 
 struct Reader {

@@ -94,7 +94,8 @@ async fn start() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     let standing = Standing::new(Access::default(), address, Arc::clone(&telemetry)).expect("nothing to read");
-    let state = State { published, telemetry, reload: Some(reload) };
+    let inquiries = crossbeam_channel::bounded(1).0;
+    let state = State { published, telemetry, reload: Some(reload), inquiries };
     tokio::spawn(http::serve(listener, state, Arc::new(standing), std::future::pending()));
     tokio::spawn(async move {
         while let Some(request) = reloads.recv().await {

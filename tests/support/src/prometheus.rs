@@ -44,14 +44,38 @@ impl Prometheus {
         Prometheus::launch(&[target], "", &format!("rule_files: ['{}']\n{alerting}", rules.display()))
     }
 
+    /// Scrapes nothing that is there, and has what promtool makes of an OpenMetrics text with timestamps.
+    ///
+    /// # Panics
+    /// With what promtool says, if it makes nothing of it.
+    pub fn with_history(openmetrics: &str) -> Prometheus {
+        let place = Place::new();
+        let (file, blocks) = (place.directory().join("history.txt"), place.directory().join("tsdb"));
+        std::fs::write(&file, openmetrics).expect("the text can be written");
+        std::fs::create_dir(&blocks).expect("a directory for the blocks");
+        let output = Command::new(script())
+            .args(["promtool", "tsdb", "create-blocks-from", "openmetrics"])
+            .args([&file, &blocks])
+            .output()
+            .expect("promtool can be started");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+        Prometheus::launch_in(place, &["127.0.0.1:1"], ("", ""), &["--storage.tsdb.retention.time=100y"])
+    }
+
     fn launch(targets: &[&str], job: &str, more: &str) -> Prometheus {
-        let (place, port) = (Place::new(), free_ports(1));
+        Prometheus::launch_in(Place::new(), targets, (job, more), &[])
+    }
+
+    fn launch_in(place: Place, targets: &[&str], (job, more): (&str, &str), arguments: &[&str]) -> Prometheus {
+        let port = free_ports(1);
         let config = format!(
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nscrape_configs: [{{ job_name: upswell, static_configs: [{{ targets: ['{}'] }}], {job} }}]\n{more}",
             targets.join("', '")
         );
         std::fs::write(place.directory().join("prometheus.yml"), config).expect("the configuration can be written");
-        place.real("prometheus", &[&port.to_string(), "--rules.alert.resend-delay=1s"]);
+        let port_text = port.to_string();
+        place.real("prometheus", &[&[port_text.as_str(), "--rules.alert.resend-delay=1s"], arguments].concat());
         Prometheus { _place: place, port }
     }
 
@@ -83,9 +107,18 @@ impl Prometheus {
         self.series(expression).map(|(value, _)| value)
     }
 
+    /// The value at a Unix time in seconds.
+    pub fn query_at(&self, expression: &str, seconds: i64) -> Option<f64> {
+        self.sample(expression, &format!("&time={seconds}")).map(|(value, _)| value)
+    }
+
     /// The same with the labels of the result, as an object.
     pub fn series(&self, expression: &str) -> Option<(f64, Value)> {
-        let data = self.api(&format!("query?query={}", encoded(expression)))?;
+        self.sample(expression, "")
+    }
+
+    fn sample(&self, expression: &str, more: &str) -> Option<(f64, Value)> {
+        let data = self.api(&format!("query?query={}{more}", encoded(expression)))?;
         let result = data["result"].get(0)?;
         Some((result["value"][1].as_str()?.parse().ok()?, result["metric"].clone()))
     }

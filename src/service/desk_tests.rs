@@ -1,0 +1,209 @@
+//! The desk with workers played by hand.
+
+use super::*;
+use crate::adapter::clock::Clock;
+use crate::domain::calendar::Instant;
+use crate::domain::rates::{Money, Sums};
+use crate::domain::window::Window;
+use crate::engine::report::Report;
+use crate::engine::shard::Listed;
+use crate::engine::survey::listing::{Movement, Query};
+use crate::engine::survey::rows::{Order as By, Row, Rows, Why};
+use crate::wire::published::Published;
+use crate::wire::telemetry::Telemetry;
+use crossbeam_channel::unbounded;
+
+const NOW: Instant = Instant(1_789_027_200_000);
+
+/// A desk before two workers with a partition each, and what it tells the conductor.
+fn desk(shown: bool) -> (Desk, Receiver<Control>) {
+    let (published, telemetry) = (Arc::new(Published::new()), Arc::new(Telemetry::new("s", "u", "r")));
+    if shown {
+        let (currency, time_zone) = ("USD".to_owned(), "UTC".to_owned());
+        let report = Report { as_of: NOW, currency, time_zone, mrr: 0, usage_today: None, windows: vec![] };
+        published.publish(View { report, live_partitions: 2, owns_all: true, segment_windows: Arc::new([]) });
+    }
+    let shared = Shared {
+        clock: Clock::wall(),
+        published,
+        telemetry,
+        boards: Arc::default(),
+        memo: Arc::default(),
+        tick: Duration::from_secs(1),
+        plans: Arc::default(),
+    };
+    let (control, told) = unbounded();
+    let zone = Zone::named("UTC").expect("a zone");
+    (Desk::new(control, shared, (2, zone), unbounded().1), told)
+}
+
+type Answers = oneshot::Receiver<Result<Answer, Refusal>>;
+
+fn ask(desk: &mut Desk, asked: Asked) -> Answers {
+    let (reply, answer) = oneshot::channel();
+    desk.hear(asked, reply);
+    desk.tidy(Moment::now());
+    answer
+}
+
+fn listing(limit: usize) -> Asked {
+    let window = Window::parse("last_month").expect("a window");
+    let query = Query { window, movement: Movement::New, segment: None, order: By::Amount, most: 100 };
+    Asked::Listing { question: Question::Moved(query), limit }
+}
+
+fn order(told: &Receiver<Control>) -> Order {
+    match told.try_recv() {
+        Ok(Control::Survey(order)) => order,
+        _ => panic!("no survey is asked for"),
+    }
+}
+
+/// What a worker found in its partition: these amounts, of which the totals knew the sum.
+fn part(partition: i32, as_of: Instant, amounts: &[i128], known: i128) -> Reply {
+    let mut rows = Rows::new(By::Amount, 100);
+    for (number, amount) in amounts.iter().enumerate() {
+        let why = Why::Moved { movement: Movement::New, opening: 0, closing: *amount };
+        rows.push(Row { customer_id: format!("{partition}-{number}").into(), amount: *amount, why });
+    }
+    let mut sums = Sums { money: Money { new: known, ..Money::default() }, ..Sums::default() };
+    sums.customers.new = amounts.len() as i64;
+    let listed = Listed { opening_edge: Instant(1), closing_edge: Instant(2), sums };
+    let counted = Counted { partition, as_of, offsets: vec![("s".into(), 7 + i64::from(partition))], listed: Some(listed) };
+    Reply::Part(Part { counted: vec![counted], found: Some(Found::Customers(rows)) })
+}
+
+fn reply(desk: &mut Desk, order: &Order, replies: impl IntoIterator<Item = Reply>) {
+    replies.into_iter().for_each(|reply| desk.note(Event { ticket: order.ticket, reply }));
+}
+
+fn page(mut answer: Answers) -> Page {
+    match answer.try_recv() {
+        Ok(Ok(Answer::Page(page))) => page,
+        other => panic!("no page: {other:?}"),
+    }
+}
+
+fn refused(mut answer: Answers) -> Reason {
+    match answer.try_recv() {
+        Ok(Err(refusal)) => refusal.reason,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn what_all_workers_found_is_one_listing_that_can_be_paged() {
+    let (mut desk, told) = desk(true);
+    let answer = ask(&mut desk, listing(2));
+    let order = order(&told);
+    reply(&mut desk, &order, [part(1, NOW, &[3, 9], 12), part(0, NOW, &[5], 5)]);
+    let first = page(answer);
+    assert_eq!(first.rows().iter().map(|row| row.amount).collect::<Vec<_>>(), [9, 5]);
+    assert_eq!(first.listing.total, Tally { customers: 3, amount: 17 });
+    assert_eq!(first.listing.version.offsets["s"], BTreeMap::from([(0, 7), (1, 8)]));
+    let cursor = first.next().expect("a further page");
+    let last = ask(&mut desk, Asked::Page { cursor, question: None, limit: 2 });
+    assert_eq!(page(last).rows()[0].amount, 3);
+    assert!(told.try_recv().is_err(), "pages ask nobody");
+    let of_another = Asked::Page { cursor, question: Some(Question::Likely(By::Amount)), limit: 2 };
+    assert_eq!(refused(ask(&mut desk, of_another)), Reason::Wrong);
+    desk.tidy(Moment::now() + Duration::from_secs(3_600));
+    assert_eq!(refused(ask(&mut desk, Asked::Page { cursor, question: None, limit: 2 })), Reason::Gone);
+}
+
+#[test]
+fn what_does_not_add_up_is_not_shown() {
+    let (mut desk, told) = desk(true);
+    let answer = ask(&mut desk, listing(2));
+    let order = order(&told);
+    reply(&mut desk, &order, [part(1, NOW, &[3, 9], 12), part(0, NOW, &[5], 6)]);
+    assert_eq!(refused(answer), Reason::Internal);
+    assert_eq!(desk.shared.telemetry.invariant_violations.get(), 1);
+}
+
+#[test]
+fn what_is_not_of_one_instant_or_not_whole_is_not_shown() {
+    for replies in [
+        vec![part(0, NOW, &[], 0), part(1, Instant(NOW.0 + 1), &[], 0)],
+        vec![part(0, NOW, &[], 0), Reply::Part(Part::default())],
+        vec![Reply::Unanswered(Unanswered::Moved)],
+        vec![part(0, NOW, &[], 0), Reply::Unanswered(Unanswered::Unknown)],
+    ] {
+        let (mut desk, told) = desk(true);
+        let answer = ask(&mut desk, listing(2));
+        let order = order(&told);
+        reply(&mut desk, &order, replies);
+        assert_eq!(refused(answer), Reason::Unavailable);
+    }
+}
+
+#[test]
+fn one_after_another_and_not_forever() {
+    let (mut desk, told) = desk(true);
+    let first = ask(&mut desk, listing(2));
+    let asked = order(&told);
+    let (second, third) = (ask(&mut desk, listing(2)), ask(&mut desk, listing(2)));
+    assert!(told.try_recv().is_err(), "one at a time");
+    // Who gives up makes room for the next.
+    drop(first);
+    desk.tidy(Moment::now());
+    let next = order(&told);
+    reply(&mut desk, &asked, [part(0, NOW, &[1], 1), part(1, NOW, &[], 0)]);
+    reply(&mut desk, &next, [part(0, NOW, &[2], 2), part(1, NOW, &[], 0)]);
+    assert_eq!(page(second).rows()[0].amount, 2, "an answer that comes late is nobody's");
+    desk.tidy(Moment::now());
+    let _third = order(&told);
+    let fourth = ask(&mut desk, listing(2));
+    desk.tidy(Moment::now() + TURN);
+    assert_eq!(refused(fourth), Reason::Busy);
+    let waiting: Vec<Answers> = (0..=QUEUE).map(|_| ask(&mut desk, listing(2))).collect();
+    assert_eq!(waiting.into_iter().next_back().map(refused), Some(Reason::Busy));
+    desk.tidy(Moment::now() + SURVEY_DEADLINE);
+    assert_eq!(refused(third), Reason::Unavailable);
+}
+
+#[test]
+fn before_there_is_a_view_nobody_is_asked() {
+    let (mut desk, told) = desk(false);
+    let history = Asked::History { every: Period::Month, limit: 2 };
+    for asked in [listing(2), history, Asked::Customer("a".to_owned())] {
+        assert_eq!(refused(ask(&mut desk, asked)), Reason::Unavailable);
+    }
+    assert!(told.try_recv().is_err());
+}
+
+#[test]
+fn a_history_is_made_once_a_while() {
+    let (mut desk, told) = desk(true);
+    let history = || Asked::History { every: Period::Month, limit: 2 };
+    let first = ask(&mut desk, history());
+    let order = order(&told);
+    let counted = |partition| Counted { partition, as_of: NOW, offsets: vec![], listed: None };
+    let part = |partition| Reply::Part(Part { counted: vec![counted(partition)], found: Some(Found::Periods(vec![])) });
+    reply(&mut desk, &order, [part(0), part(1)]);
+    let second = ask(&mut desk, history());
+    assert!(told.try_recv().is_err(), "the second is on the shelf");
+    for mut answer in [first, second] {
+        let Ok(Ok(Answer::History(history))) = answer.try_recv() else { panic!("no history") };
+        assert_eq!((history.as_of, history.periods.len()), (NOW, 0));
+    }
+    desk.shared.plans.fetch_add(1, Relaxed);
+    let _third = ask(&mut desk, history());
+    assert!(matches!(told.try_recv(), Ok(Control::Survey(_))), "another configuration is another history");
+}
+
+#[test]
+fn a_customer_that_nobody_has_is_not_found_once_all_have_said_so() {
+    let (mut desk, told) = desk(true);
+    let mut answer = ask(&mut desk, Asked::Customer("a".to_owned()));
+    let Ok(Control::Sight { ticket, customer_id, .. }) = told.try_recv() else { panic!("nobody is asked") };
+    assert_eq!(&*customer_id, "a");
+    let nothing = || Event { ticket, reply: Reply::Sighting(Box::new(Sighting { partitions: 1, found: None })) };
+    desk.note(nothing());
+    assert!(answer.try_recv().is_err());
+    desk.note(nothing());
+    assert_eq!(refused(answer), Reason::NotFound);
+    let late = ask(&mut desk, Asked::Customer("b".to_owned()));
+    desk.tidy(Moment::now() + SIGHT_DEADLINE);
+    assert_eq!(refused(late), Reason::Unavailable);
+}
