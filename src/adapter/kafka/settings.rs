@@ -147,7 +147,9 @@ impl Settings {
     pub fn consumer(&self, protocol: Protocol, budget: FetchBudget) -> ClientConfig {
         let Share { fetch, bytes, records } = budget.share();
         let mut config = self.base();
-        // By default a full queue is left alone for a second.
+        // By default a full queue is left alone for a second. And a request leaves out the partitions whose queues are full, so one that has
+        // room again waits until the request under way, for the others, is answered: half a second by default if they have nothing.
+        config.set("fetch.wait.max.ms", "50");
         config.set("fetch.queue.backoff.ms", "10").set("queued.min.messages", records.to_string());
         config.set("fetch.message.max.bytes", fetch.to_string()).set("queued.max.messages.kbytes", (bytes / 1024).to_string());
         self.join(&mut config, protocol);
