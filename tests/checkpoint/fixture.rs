@@ -178,7 +178,7 @@ fn owned(section: SectionRef) -> Result<Section, Damage> {
         SectionRef::Accounts(accounts) => {
             let mut bytes = Vec::new();
             accounts.each(u32::MAX, |customer_id, of| {
-                account::encode(&customer_id, &of, &mut bytes);
+                account::encode(customer_id, &of, &mut bytes);
                 Ok(())
             })?;
             Section::Chunk(Chunk::Accounts { count: accounts.count, bytes })

@@ -73,7 +73,12 @@ impl Site {
         let address: SocketAddr = listener.local_addr().expect("a bound address");
         let standing = Standing::new(access, address, telemetry.clone()).unwrap_or_else(|fault| panic!("{fault}"));
         let (reload, mut asked) = mpsc::channel::<Reload>(1);
-        let state = State { published: Arc::new(Published::new()), telemetry: telemetry.clone(), reload: Some(reload) };
+        let state = State {
+            published: Arc::new(Published::new()),
+            telemetry: telemetry.clone(),
+            reload: Some(reload),
+            inquiries: crossbeam_channel::bounded(1).0,
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let reloads: Arc<Mutex<usize>> = Arc::default();
         let counted = Arc::clone(&reloads);
