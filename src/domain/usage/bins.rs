@@ -2,8 +2,8 @@
 //!
 //! The block, empty without bins, begins with a byte that says its form:
 //!
-//! - [`NARROW`]: currency, 3 bytes; of each bin the day, 2 bytes, counted from [`Zone::FIRST`]; of each bin the amount, 8 bytes. Days
-//!   and amounts ascend by day.
+//! - [`NARROW`]: currency, 3 bytes; of each bin the amount, 8 bytes; of each bin the day, 2 bytes, counted from [`Zone::FIRST`]. Amounts
+//!   and days ascend by day, so that a day after all others moves nothing but days.
 //! - [`WIDE`], for several currencies, days that two bytes cannot name, and amounts beyond [`LARGE`]: 3 bytes of no meaning; bins by
 //!   day and currency, of each the day, 4 bytes, currency, 3 bytes, and amount, 16 bytes.
 //!
@@ -23,6 +23,8 @@ const NARROW_BIN: usize = DAY + AMOUNT;
 const DAY: usize = 2;
 const AMOUNT: usize = 8;
 const WIDE_BIN: usize = 23;
+/// Bins there is room for beyond those that made a block grow: growing one is dearer than the room.
+const LEAST_ROOM: usize = 3;
 /// The greatest size of a narrow amount: 28 of them, the days of a rate, are less than 63 bits.
 const LARGE: i64 = 1 << 57;
 
@@ -140,7 +142,7 @@ impl Bins {
         if form == WIDE {
             return Some(Form::Wide(Wide(rest.as_chunks().0)));
         }
-        let (days, amounts) = rest.split_at(rest.len() / NARROW_BIN * DAY);
+        let (amounts, days) = rest.split_at(rest.len() / NARROW_BIN * AMOUNT);
         let (days, amounts) = (days.as_chunks().0, amounts.as_chunks().0);
         Some(Form::Narrow(Narrow { currency: Currency::of_code(currency), days, amounts }))
     }
@@ -224,7 +226,7 @@ impl Bins {
         let [one, two, three] = first.currency.code();
         let days: Vec<u8> = narrow.iter().flat_map(|(day, _)| day.to_le_bytes()).collect();
         let amounts: Vec<u8> = narrow.iter().flat_map(|(_, amount)| amount.to_le_bytes()).collect();
-        Bins(Block::of(&[&[NARROW, one, two, three], &days, &amounts]))
+        Bins(Block::of(&[&[NARROW, one, two, three], &amounts, &days]))
     }
 
     fn wide(bins: &[Bin]) -> Bins {
@@ -257,28 +259,27 @@ impl Bins {
         };
         match narrow_amount(Micros::from(known) + Micros::from(amount)) {
             Some(0) => self.remove(index, length),
-            Some(sum) => self.set_amount(index, length, sum),
+            Some(sum) => self.set_amount(index, sum),
             None => return false,
         }
         true
     }
 
-    fn set_amount(&mut self, index: usize, length: usize, amount: i64) {
-        let at = HEAD + DAY * length + AMOUNT * index;
-        self.0[at..at + AMOUNT].copy_from_slice(&amount.to_le_bytes());
+    fn set_amount(&mut self, index: usize, amount: i64) {
+        self.0[HEAD + AMOUNT * index..][..AMOUNT].copy_from_slice(&amount.to_le_bytes());
     }
 
     /// Puts a bin before the one of that number. Room grows by an eighth, so that long histories waste little.
     fn insert(&mut self, index: usize, length: usize, day: u16, amount: i64) {
-        self.0.lengthen(NARROW_BIN, (length / 8).max(1) * NARROW_BIN);
-        let amounts = |length: usize| HEAD + DAY * length;
-        let (before, after) = (amounts(length), amounts(length + 1));
+        self.0.lengthen(NARROW_BIN, (length / 8).max(LEAST_ROOM) * NARROW_BIN);
+        let days = |length: usize| HEAD + AMOUNT * length;
+        let (before, after) = (days(length), days(length + 1));
         let bytes = &mut *self.0;
-        bytes.copy_within(before + AMOUNT * index..before + AMOUNT * length, after + AMOUNT * (index + 1));
-        bytes.copy_within(before..before + AMOUNT * index, after);
-        bytes.copy_within(HEAD + DAY * index..HEAD + DAY * length, HEAD + DAY * (index + 1));
-        bytes[HEAD + DAY * index..][..DAY].copy_from_slice(&day.to_le_bytes());
-        self.set_amount(index, length + 1, amount);
+        bytes.copy_within(before + DAY * index..before + DAY * length, after + DAY * (index + 1));
+        bytes.copy_within(before..before + DAY * index, after);
+        bytes.copy_within(HEAD + AMOUNT * index..HEAD + AMOUNT * length, HEAD + AMOUNT * (index + 1));
+        bytes[after + DAY * index..][..DAY].copy_from_slice(&day.to_le_bytes());
+        self.set_amount(index, amount);
     }
 
     fn remove(&mut self, index: usize, length: usize) {
@@ -286,12 +287,12 @@ impl Bins {
             *self = Bins::default();
             return;
         }
-        let amounts = |length: usize| HEAD + DAY * length;
-        let (before, after) = (amounts(length), amounts(length - 1));
+        let days = |length: usize| HEAD + AMOUNT * length;
+        let (before, after) = (days(length), days(length - 1));
         let bytes = &mut *self.0;
-        bytes.copy_within(HEAD + DAY * (index + 1)..HEAD + DAY * length, HEAD + DAY * index);
-        bytes.copy_within(before..before + AMOUNT * index, after);
-        bytes.copy_within(before + AMOUNT * (index + 1)..before + AMOUNT * length, after + AMOUNT * index);
+        bytes.copy_within(HEAD + AMOUNT * (index + 1)..HEAD + AMOUNT * length, HEAD + AMOUNT * index);
+        bytes.copy_within(before..before + DAY * index, after);
+        bytes.copy_within(before + DAY * (index + 1)..before + DAY * length, after + DAY * index);
         self.0.truncate(HEAD + NARROW_BIN * (length - 1));
     }
 
