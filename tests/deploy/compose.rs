@@ -195,8 +195,11 @@ fn the_stream_reaches_the_service_and_goes_on_until_it_is_stopped() {
         (newest > now - 2.0 * 86_400.0 && newest <= now + 60.0).then_some(())
     });
     service.wait_ready();
-    let samples = service.scrape();
-    assert!(samples.value("upswell_mrr", &[]).is_some_and(|mrr| mrr > 1_000.0));
+    // Events are counted as they are taken in, the figures follow with the next view.
+    let samples = service.wait("the figures follow", |service| {
+        let samples = Samples::parse(&service.get("/metrics")?.body);
+        samples.value("upswell_mrr", &[]).is_some_and(|mrr| mrr > 1_000.0).then_some(samples)
+    });
     assert!(samples.sum("upswell_events_rejected_total", &[]) > 0.0, "a few events are broken, so that dead letters are seen");
     // The retries topic, three topics of 8 partitions, the shipped rules, nine about the service; no receiver.
     assert_eq!(series::shape(&samples)[6..], [2, 1, 24, 5, 9, 0]);
