@@ -114,7 +114,7 @@ async fn judge(standing: &Standing, web: &Web, request: &Parts) -> Result<Option
     if let Some(peer) = request.extensions.get::<Arc<Peer>>() {
         peer.streams.store(true, Relaxed);
     }
-    let full = "There are too many streams: close pages that are not needed, or poll /api/v1/report.";
+    let full = "There are too many streams: close pages that are not needed, or poll /api/v1/now.";
     standing.room().map(Some).ok_or_else(|| Failure::unavailable(full))
 }
 

@@ -5,7 +5,6 @@
 //! ends.
 
 use super::State;
-use super::answer::Failure;
 use crate::wire::now;
 use crate::wire::published::View;
 use axum::response::sse::{Event, Sse};
@@ -14,7 +13,7 @@ use futures_util::stream::unfold;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often at most a stream says something.
@@ -22,14 +21,11 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Looks after which a document goes out although only the instant has moved: pages notice that a connection is dead, and
 /// proxies that it is not.
 const QUIET_LOOKS: u32 = 5;
-/// Streams at once: a quarter of the connections, so that pages never keep a scraper out.
-const STREAMS: usize = 64;
 
 /// What was said last, for everybody.
 #[derive(Clone, Debug)]
 pub struct Pulse {
     said: watch::Receiver<Arc<str>>,
-    places: Arc<Semaphore>,
 }
 
 /// What the last look saw.
@@ -58,7 +54,7 @@ impl Pulse {
                 }
             }
         };
-        (Pulse { said, places: Arc::new(Semaphore::new(STREAMS)) }, beating)
+        (Pulse { said }, beating)
     }
 
     /// The newest document, at most a few seconds old.
@@ -67,24 +63,18 @@ impl Pulse {
     }
 
     /// The documents as server-sent events, from the present one on.
-    pub fn stream(&self) -> Result<Response, Failure> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            let sentence = "There are too many streams: close pages that are not needed, or poll /api/v1/now.";
-            Failure::unavailable(sentence)
-        })?;
+    pub fn stream(&self) -> Response {
         let mut said = self.said.clone();
         said.mark_changed();
-        Ok(Sse::new(unfold((said, place), next)).into_response())
+        Sse::new(unfold(said, next)).into_response()
     }
 }
 
 /// The next event, or the end of the stream when the pulse has ended.
-async fn next(
-    (mut said, place): (watch::Receiver<Arc<str>>, OwnedSemaphorePermit),
-) -> Option<(Result<Event, Infallible>, (watch::Receiver<Arc<str>>, OwnedSemaphorePermit))> {
+async fn next(mut said: watch::Receiver<Arc<str>>) -> Option<(Result<Event, Infallible>, watch::Receiver<Arc<str>>)> {
     said.changed().await.ok()?;
     let document = said.borrow_and_update().clone();
-    Some((Ok(Event::default().event("now").retry(EVERY).data(&*document)), (said, place)))
+    Some((Ok(Event::default().event("now").retry(EVERY).data(&*document)), said))
 }
 
 impl Seen {

@@ -108,7 +108,7 @@ async fn now(Shared(server): Shared<Arc<Server>>) -> Response {
     text(StatusCode::OK, "application/json", format!("{}\n", server.pulse.now()))
 }
 
-async fn stream(Shared(server): Shared<Arc<Server>>) -> Result<Response, Failure> {
+async fn stream(Shared(server): Shared<Arc<Server>>) -> Response {
     server.pulse.stream()
 }
 
