@@ -19,6 +19,7 @@ use std::process::Command;
 use std::time::Duration;
 use upswell::domain::calendar::Instant;
 use upswell::engine::shard::Shard;
+use upswell::service::worker::MOVED_AT_ONCE;
 
 /// Facts that are timed together.
 const BATCH: usize = 1_000;
@@ -35,6 +36,8 @@ struct Size {
     accounts: f64,
     /// Nanoseconds, in the order of [`OPERATIONS`].
     times: Vec<f64>,
+    /// Nanoseconds of the longest step of the midnight, between which events are taken in.
+    longest: f64,
     /// Resident bytes of the process for each account, once the shard is live.
     bytes: f64,
     /// The part of them that the shard counts.
@@ -59,9 +62,14 @@ fn measure(accounts: usize, usage_days: usize) {
     let mut shard = history(accounts, usage_days);
     shard.go_live(Instant(AS_OF));
     let (bytes, tracked) = (resident_bytes(), shard.tracked_bytes());
-    let began = busy_time();
-    shard.advance(Instant(NOW));
-    let midnight = busy_time() - began;
+    let (mut midnight, mut longest, mut more) = (Duration::ZERO, Duration::ZERO, true);
+    shard.begin_move(Instant(NOW));
+    while more {
+        let began = busy_time();
+        more = shard.move_on(MOVED_AT_ONCE);
+        let step = busy_time() - began;
+        (midnight, longest) = (midnight + step, longest.max(step));
+    }
     assert_eq!(shard.totals().expect("it is live").as_of, Instant(NOW));
 
     let mut numbers = Numbers(7);
@@ -85,7 +93,8 @@ fn measure(accounts: usize, usage_days: usize) {
     let per_account = |figure: f64| figure / accounts as f64;
     let midnight = per_account(midnight.as_nanos() as f64);
     let (bytes, tracked) = (per_account(bytes as f64), per_account(tracked as f64));
-    println!("{accounts} {today} {late} {change} {midnight} {bytes} {tracked}");
+    let longest = longest.as_nanos();
+    println!("{accounts} {today} {late} {change} {midnight} {longest} {bytes} {tracked}");
 }
 
 /// Median time of one event in nanoseconds: events are made outside the time that counts, a batch at a time.
@@ -122,18 +131,21 @@ fn apart(accounts: &str) -> Size {
     let text = String::from_utf8(output.stdout).expect("text");
     let figures: Vec<f64> = text.split_whitespace().map(|figure| figure.parse().expect("a number")).collect();
     match figures[..] {
-        [accounts, ref times @ .., bytes, tracked] if times.len() == OPERATIONS.len() => {
-            Size { accounts, times: times.to_vec(), bytes, tracked }
+        [accounts, ref times @ .., longest, bytes, tracked] if times.len() == OPERATIONS.len() => {
+            Size { accounts, times: times.to_vec(), longest, bytes, tracked }
         }
         _ => panic!("{} figures: {text}", figures.len()),
     }
 }
 
 fn print_table(sizes: &[Size]) {
-    println!("| accounts | {} | resident, per account | counted, per account |", OPERATIONS.join(" | "));
-    println!("|---|{}---|---|", "---|".repeat(OPERATIONS.len()));
-    for Size { accounts, times, bytes, tracked } in sizes {
-        let times: Vec<String> = times.iter().map(|nanos| plot::time(*nanos)).collect();
+    println!(
+        "| accounts | {} | longest step of a midnight | resident, per account | counted, per account |",
+        OPERATIONS.join(" | ")
+    );
+    println!("|---|{}---|---|---|", "---|".repeat(OPERATIONS.len()));
+    for Size { accounts, times, longest, bytes, tracked } in sizes {
+        let times: Vec<String> = times.iter().chain([longest]).map(|nanos| plot::time(*nanos)).collect();
         println!("| {} | {} | {bytes:.0} B | {tracked:.0} B |", plot::count(*accounts), times.join(" | "));
     }
 }
