@@ -52,6 +52,10 @@ fn a_topic_made_anew_under_a_running_service_stops_it_and_the_figures_stay() {
     bench.subscribe("c", 40);
     let mut service = bench.run();
     service.wait_ready();
+    // A partition that has stopped takes no image, and it stops as soon as its log is gone.
+    service.wait("a checkpoint", |service| {
+        service.scrape().value("upswell_checkpoint_last_success_timestamp_seconds", &[]).map(drop)
+    });
     bench.kafka.delete_topic(&bench.subscriptions);
     bench.kafka.create_topic(&bench.subscriptions, 1, &[]);
     ["d", "e"].into_iter().for_each(|customer| bench.subscribe(customer, 7));

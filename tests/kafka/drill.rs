@@ -66,8 +66,11 @@ fn what_is_listed_adds_up_and_closed_periods_are_those_of_a_replay() {
             command(PROGRAM, &[&["replay", "--every", every, "--format", "json", "--as-of", as_of], &files[..]].concat());
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         let replayed: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
-        assert!(shown["periods"].as_array().is_some_and(|periods| !periods.is_empty()) || every == "year", "{shown}");
-        assert_eq!(shown["periods"].to_string(), replayed["periods"].to_string(), "{every}");
+        // A service shows as many as it was asked for, the latest ones; files are replayed as far back as they reach.
+        let periods = |document: &Value| document["periods"].as_array().cloned().unwrap_or_default();
+        let (shown, replayed) = (periods(&shown), periods(&replayed));
+        assert!(!shown.is_empty() || every == "year", "{every}");
+        assert_eq!(shown, replayed[replayed.len() - shown.len()..], "{every}");
     }
     assert_eq!(service.scrape().value("upswell_invariant_violations_total", &[]), Some(0.0));
     assert_eq!(service.terminate(), 0);
