@@ -101,6 +101,7 @@ impl World {
             // After a night usage days are gone that wider windows would need.
             self.pass(DAY + DAY / 8);
             for instance in self.slots.iter_mut().flatten() {
+                instance.end_survey()?;
                 instance.advance()?;
             }
         }

@@ -50,6 +50,12 @@ impl Instance {
         self.survey = Some(Survey { answer: answers, as_of, expected, offsets });
     }
 
+    /// Brings it to its end: while it is under way no usage day is forgotten.
+    pub fn end_survey(&mut self) -> Result<(), String> {
+        while self.worker.surveys.go_on(&mut self.worker.custody) {}
+        self.go_on_with_survey()
+    }
+
     /// Goes on with it, and compares what it has found.
     pub fn go_on_with_survey(&mut self) -> Result<(), String> {
         for _ in 0..SLICES {

@@ -52,8 +52,10 @@ fn every_answer_says_how_browsers_are_to_treat_it() {
         ("/metrics", vec!["-X", "DELETE"]),
     ] {
         let head = site.plain(path, &arguments).head;
+        // The page is the same for everybody, so a browser may keep it and ask whether it has changed; figures are kept by nobody.
+        let kept = if path == "/" { "cache-control: no-cache" } else { "cache-control: no-store" };
         for line in [
-            "cache-control: no-store",
+            kept,
             "content-security-policy: default-src 'self'; ",
             "frame-ancestors 'none'",
             "referrer-policy: no-referrer",
