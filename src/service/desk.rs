@@ -105,6 +105,8 @@ struct Survey {
     answering: Answering,
     deadline: Moment,
     missing: usize,
+    /// What a history depended on when it was asked for.
+    footing: Footing,
     counted: Vec<Counted>,
     found: Option<Found>,
 }
@@ -222,8 +224,8 @@ impl Desk {
         if self.control.send(Control::Survey(order)).is_err() {
             return give(answering, Err(Refusal::new(Reason::Unavailable, ENDING)));
         }
-        let (deadline, missing) = (now + SURVEY_DEADLINE, self.workers);
-        self.survey = Some(Survey { ticket, wanted, answering, deadline, missing, counted: Vec::new(), found: None });
+        let (deadline, missing, footing) = (now + SURVEY_DEADLINE, self.workers, self.footing(&view));
+        self.survey = Some(Survey { ticket, wanted, answering, deadline, missing, footing, counted: Vec::new(), found: None });
     }
 
     fn look_for(&mut self, customer_id: String, answering: Answering) {
@@ -293,7 +295,7 @@ impl Desk {
     }
 
     fn finish(&mut self, survey: Survey) {
-        let Survey { wanted, answering, counted, found, .. } = survey;
+        let Survey { wanted, answering, footing, counted, found, .. } = survey;
         let Some(view) = self.shared.published.view() else { return give(answering, Err(self.unknown())) };
         let (Some(found), true) = (found, is_whole(&counted, &view)) else {
             return give(answering, Err(Refusal::new(Reason::Unavailable, MOVED)));
@@ -301,7 +303,14 @@ impl Desk {
         let version = version(&counted, &view);
         let answer = match wanted {
             Wanted::Listing { question, limit } => self.listing(question, limit, version, &counted, found),
-            Wanted::History { every, limit } => Ok(self.history(every, limit, version, &view, found)),
+            Wanted::History { every, limit } => {
+                let (history, now) = (self.history(every, version, &view, found), self.footing(&view));
+                // One that was made while a day, a configuration or the partitions changed is good for whoever waited, and nobody else.
+                if footing == now && counted.len() == view.live_partitions {
+                    self.shelf.keep_history(history.clone(), limit, now, Moment::now());
+                }
+                Ok(Answer::History(history))
+            }
         };
         give(answering, answer);
     }
@@ -339,13 +348,13 @@ impl Desk {
         Ok(Answer::Page(page))
     }
 
-    fn history(&mut self, every: Period, limit: usize, version: Version, view: &View, found: Found) -> Answer {
+    fn history(&self, every: Period, version: Version, view: &View, found: Found) -> Arc<History> {
         let mut periods = match found {
             Found::Periods(periods) => reached(periods),
             Found::Customers(_) => Vec::new(),
         };
         periods.reverse();
-        let history = Arc::new(History {
+        Arc::new(History {
             as_of: version.as_of,
             currency: version.currency,
             time_zone: view.report.time_zone.clone(),
@@ -353,9 +362,7 @@ impl Desk {
             complete_since: self.shared.telemetry.history_complete_since.get(),
             owns_all: version.owns_all,
             periods,
-        });
-        self.shelf.keep_history(history.clone(), limit, self.footing(view), Moment::now());
-        Answer::History(history)
+        })
     }
 
     /// What histories depend on besides facts. One that is made while a configuration is taken over is for neither.
@@ -394,6 +401,10 @@ fn version(counted: &[Counted], view: &View) -> Version {
 }
 
 fn no_such(customer_id: &str, partitions: usize, view: &View) -> Refusal {
+    // A partition of the view has gone elsewhere since it was drawn: the customer may be in it.
+    if partitions < view.live_partitions {
+        return Refusal::new(Reason::Unavailable, MOVED);
+    }
     let id = crate::wire::customers::query::shown(customer_id);
     let sentence = match view.owns_all {
         true => format!("No event of the customer {id} has been applied: look for the id among the dead letters, or correct it."),

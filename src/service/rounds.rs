@@ -15,10 +15,12 @@ use crate::wire::published::{Published, View};
 use crate::wire::telemetry::Telemetry;
 use crossbeam_channel::{Receiver, never};
 use std::sync::Arc;
-use std::time::Instant as Moment;
+use std::time::{Duration, Instant as Moment};
 
 /// After a round that took a while, the next one waits for so many times as long: views are kept fresh in a fraction of the time.
 const REST: u32 = 4;
+/// But no longer than this: a new civil day takes long and holds nobody up meanwhile.
+const MOST_REST: Duration = Duration::from_secs(2);
 
 /// Views of the past, the present round, and what views are drawn with.
 pub struct Rounds {
@@ -84,7 +86,7 @@ impl Rounds {
         if round.missing == 0
             && let Some(round) = self.round.take()
         {
-            self.due = Some(Moment::now() + round.began.elapsed() * REST);
+            self.due = Some(Moment::now() + (round.began.elapsed() * REST).min(MOST_REST));
             self.finish(round, assignment, published, telemetry);
         }
     }

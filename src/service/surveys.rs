@@ -79,9 +79,12 @@ struct Running {
 }
 
 impl Surveys {
-    /// Takes an order. One that was under way is given up.
-    pub fn order(&mut self, order: Order) {
-        (self.ordered, self.running) = (Some(order), None);
+    /// Takes an order. One that was under way is given up, in parked partitions too: no usage day is forgotten during a look.
+    pub fn order<F: Feed>(&mut self, order: Order, custody: &mut Custody<F>) {
+        if self.running.take().is_some() {
+            custody.all().for_each(|partition| drop(partition.ledger.shard.end_look()));
+        }
+        self.ordered = Some(order);
     }
 
     /// Begins the survey that was ordered, if there is one: freezes the live partitions, all of which are at one instant.

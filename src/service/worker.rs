@@ -180,7 +180,7 @@ impl<F: Feed> Worker<F> {
             }
             Command::Search { query, answer } => self.searches.begin(query, answer, &mut self.custody),
             Command::Survey(order) => {
-                self.surveys.order(order);
+                self.surveys.order(order, &mut self.custody);
                 if self.advancing.is_none() {
                     self.surveys.freeze(&mut self.custody);
                 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::crypto::ring;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
 use super::web::Users;
@@ -26,7 +26,7 @@ type Mark = [u8; 32];
 pub struct Passwords {
     key: Mark,
     right: Mutex<VecDeque<Mark>>,
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 impl Passwords {
@@ -35,7 +35,7 @@ impl Passwords {
     pub fn new() -> Result<Passwords, String> {
         let mut key = Mark::default();
         ring::default_provider().secure_random.fill(&mut key).map_err(|_| "the system gives no random numbers".to_owned())?;
-        Ok(Passwords { key, right: Mutex::default(), turn: Semaphore::new(1) })
+        Ok(Passwords { key, right: Mutex::default(), turn: Arc::new(Semaphore::new(1)) })
     }
 
     /// Whether an `Authorization` header names one of these users with the right password. Hashes are computed off the async threads.
@@ -47,8 +47,14 @@ impl Passwords {
         if known.is_some() && self.right().contains(&mark) {
             return true;
         }
-        let _turn = self.turn.acquire().await.expect("the semaphore is never closed");
-        let compared = tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash).unwrap_or(false)).await;
+        let turn = Arc::clone(&self.turn).acquire_owned().await.expect("the semaphore is never closed");
+        // The turn lasts as long as the work, which goes on when whoever asked has hung up.
+        let compare = move || {
+            let right = bcrypt::verify(password, &hash).unwrap_or(false);
+            drop(turn);
+            right
+        };
+        let compared = tokio::task::spawn_blocking(compare).await;
         let right = compared.unwrap_or(false) && known.is_some();
         if right {
             self.remember(mark);

@@ -32,13 +32,13 @@ pub(super) struct Server {
     page: Page,
     pulse: Pulse,
     exposition: Exposition,
-    drawing: Semaphore,
+    drawing: Arc<Semaphore>,
 }
 
 impl Server {
     fn new(state: State, pulse: Pulse) -> Arc<Server> {
         let exposition = Exposition::new(Arc::clone(&state.published), Arc::clone(&state.telemetry));
-        Arc::new(Server { state, page: Page::new(), pulse, exposition, drawing: Semaphore::new(DRAWN_AT_ONCE) })
+        Arc::new(Server { state, page: Page::new(), pulse, exposition, drawing: Arc::new(Semaphore::new(DRAWN_AT_ONCE)) })
     }
 }
 
@@ -239,9 +239,15 @@ pub(super) async fn draw<T: Send + 'static>(
     server: &Arc<Server>,
     drawing: impl FnOnce(&Server) -> T + Send + 'static,
 ) -> Result<T, Failure> {
-    let _turn = server.drawing.acquire().await.expect("the semaphore is never closed");
+    let turn = Arc::clone(&server.drawing).acquire_owned().await.expect("the semaphore is never closed");
     let server = Arc::clone(server);
-    tokio::task::spawn_blocking(move || drawing(&server)).await.map_err(|error| {
+    // The turn lasts as long as the work, which goes on when whoever asked has hung up.
+    let draw = move || {
+        let drawn = drawing(&server);
+        drop(turn);
+        drawn
+    };
+    tokio::task::spawn_blocking(draw).await.map_err(|error| {
         tracing::error!(%error, "draw an answer");
         Failure::internal("The answer could not be drawn: please report this as a defect, with the log.")
     })

@@ -46,7 +46,9 @@ impl Read<'_> {
 impl UsageDays {
     /// Of any bins.
     fn wide_rate(&self, (start, edge): (Day, Day), earliest: Day, valuation: &Valuation) -> Micros {
-        let summed: SmallVec<[Bin; 28]> = self.bins().filter(|bin| bin.day >= start && bin.day < edge).collect();
+        let latest = self.latest().filter(|bin| bin.day >= start && bin.day < edge);
+        let bins = (self.bins.before(start)..self.bins.before(edge)).map(|index| self.bins.bin(index));
+        let summed: SmallVec<[Bin; 28]> = bins.chain(latest).collect();
         let Some(first) = summed.first().map(|bin| bin.day) else { return 0 };
         let resumed = !self.any(first.plus(-QUIET_DAYS).max(earliest), first.plus(-1));
         let days = if resumed { days_of_use(edge, first) } else { RATE_DAYS };

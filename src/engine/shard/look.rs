@@ -71,6 +71,9 @@ impl Look {
     }
 }
 
+/// Accounts looked at in one step at least: cutting a part of the map into smaller slices takes longer than what is saved.
+const LEAST_SLICE: usize = 32;
+
 impl Shard {
     /// Begins a look at the accounts as they are now, for the view as it is now; one that is under way is given up. `None` in a
     /// shard that is not live, whose view moves, or whose plan lacks what is asked for.
@@ -94,7 +97,7 @@ impl Shard {
         if pass.is_over(&self.accounts) {
             return false;
         }
-        let most = (most / survey.cost()).max(1);
+        let most = (most / survey.cost()).max(LEAST_SLICE);
         let sight = Sight { plan, dimensions, symbols: &self.symbols };
         pass.next(&self.accounts, most, |customer_id, account| {
             // Each comes once: whoever was looked at before needs not be remembered after that.

@@ -128,9 +128,10 @@ impl Shard {
     fn carry_on(&mut self, view: &mut View, mut moving: Moving, accounts: &Accounts, most: usize) -> Option<Moving> {
         let (mut left, mut pass) = (most.max(1), moving.pass);
         while left > 0 && !pass.is_over(accounts) {
-            // A part without accounts takes time as well.
-            left = left
-                .saturating_sub(1 + pass.next_mut(accounts, left, |key, account| self.carry_over(view, &moving, key, account)));
+            // A part is cut by what a whole turn looks at, not by the rest of one: each slice takes a look at every key of its part. A
+            // part without accounts takes time as well.
+            let looked_at = pass.next_mut(accounts, most, |key, account| self.carry_over(view, &moving, key, account));
+            left = left.saturating_sub(1 + looked_at);
         }
         moving.pass = pass;
         if !pass.is_over(accounts) {
