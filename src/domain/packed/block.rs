@@ -54,18 +54,11 @@ impl Block {
         }
     }
 
-    /// Leaves out all bytes from a length on; its memory stays until [`Block::shrink`].
+    /// Leaves out all bytes from a length on; its memory stays.
     pub fn truncate(&mut self, length: usize) {
         if let Some(mut head) = self.0.filter(|_| length < self.len()) {
             // SAFETY: the head is there, and nobody else looks at it.
             unsafe { head.as_mut() }.length = narrow(length);
-        }
-    }
-
-    /// Gives back memory that is not used.
-    pub fn shrink(&mut self) {
-        if self.capacity() > self.len() {
-            *self = Block::of(&[&**self]);
         }
     }
 
@@ -197,11 +190,8 @@ mod tests {
         block.truncate(1);
         block.lengthen(1, 0);
         assert_eq!((&*block, block.bytes()), (&b"a\0"[..], 18), "bytes given up come back as zeros");
-        block.shrink();
-        assert_eq!((&*block, block.bytes()), (&b"a\0"[..], 10));
         block.truncate(0);
-        block.shrink();
-        assert_eq!((block.bytes(), block == Block::default(), block == copy), (0, true, false));
+        assert_eq!((block.bytes(), block == Block::default(), block == copy), (18, true, false));
         assert_eq!(&*copy, b"abcde\0g\0\0\0");
     }
 }
