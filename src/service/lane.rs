@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 /// Records taken from one topic before the others have their turn.
 const BATCH: usize = 500;
 /// Records that are read before the first of them is applied.
-const GROUP: usize = 16;
+pub const GROUP: usize = 16;
 
 type Group<R> = SmallVec<[R; GROUP]>;
 
@@ -97,6 +97,7 @@ impl<F: Feed> Lane<F> {
             }
             // All are read before the first is applied: what they need from memory arrives meanwhile.
             let readings: Group<_> = group.iter().map(|fetched| ledger.read(self.topic, fetched.record(), around)).collect();
+            readings.iter().flatten().for_each(|reading| reading.warm(&ledger.shard));
             for (index, (fetched, reading)) in group.iter().zip(readings).enumerate() {
                 if let Err(halt) = take(self.topic, (fetched.record(), reading), |_| None, ledger, around) {
                     self.held.extend(group[index..].iter().map(|fetched| Held::new(fetched.detach(), board)));

@@ -56,6 +56,15 @@ impl<'r> Reading<'r> {
             Err(rejection) => Reading::Rejected(rejection),
         }
     }
+
+    /// Once the account has come from memory: asks for the rest of what it needs.
+    pub fn warm(&self, shard: &Shard) {
+        match self {
+            Reading::Fact(Fact::Usage(fact), aim) => shard.warm(*aim, fact.customer_id),
+            Reading::Fact(Fact::Subscription(fact), aim) => shard.warm(*aim, fact.customer_id),
+            Reading::Rejected(_) | Reading::Unknown(_) => {}
+        }
+    }
 }
 
 impl<'r> Fact<'r> {

@@ -192,6 +192,13 @@ impl Shard {
         Aim { place, event: Some(event) }
     }
 
+    /// Says that the account of a fact that was aimed at this shard is about to be needed: it has come from memory, its blocks have not.
+    #[inline]
+    pub fn warm(&self, Aim { place, .. }: Aim, customer_id: &str) {
+        let part = self.accounts.part(place.part).read();
+        Accounts::get(&part, place, customer_id).into_iter().for_each(Account::prefetch);
+    }
+
     /// Takes up a subscription fact.
     pub fn apply_subscription(&mut self, fact: &SubscriptionFact) -> Applied {
         self.apply_subscription_at(self.aim_subscription(fact), fact)
