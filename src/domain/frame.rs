@@ -155,6 +155,16 @@ impl Frame {
         Numbers(spans)
     }
 
+    /// The spans to which an account can contribute otherwise than in another frame of the same windows: with equal rates, those of
+    /// which an edge has moved.
+    pub fn spans_moved(&self, from: &Frame) -> SpanSet {
+        if self.valuation != from.valuation {
+            return self.all_spans();
+        }
+        let edges = self.edges.iter().zip(&from.edges).enumerate();
+        self.spans_of(Numbers(edges.fold(0, |set, (number, (new, old))| set | u128::from(new != old) << number)))
+    }
+
     /// The span of a role, alone; none if there is no such span.
     pub fn only(&self, role: Role) -> SpanSet {
         Numbers(self.spans.iter().position(|span| span.role == role).map_or(0, |number| 1 << number))

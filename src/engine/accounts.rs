@@ -7,11 +7,15 @@ use super::key::{Key, Keyed, Sought};
 use super::part::{self, Part};
 use crate::domain::account::Account;
 use dashmap::{DashMap, RwLock};
+use smallvec::SmallVec;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Parts of a new shard: a thousand accounts each for a million.
 pub const PARTS: usize = 1024;
+
+/// Accounts of a sweep whose blocks are asked for before the first of them is looked at.
+const AT_ONCE: usize = 8;
 
 /// Where an account is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -189,9 +193,15 @@ impl Pass {
         let mut part = accounts.part(self.part).write();
         let slice = self.begin(part.len(), most);
         let mut changed = 0;
-        for (key, account) in part::iter_mut(&mut part).filter(|(key, _)| slice.holds(|| accounts.place_of_key(key))) {
-            change(key, account);
-            changed += 1;
+        let mut of_slice = part::iter_mut(&mut part).filter(|(key, _)| slice.holds(|| accounts.place_of_key(key)));
+        loop {
+            let group: SmallVec<[_; AT_ONCE]> = of_slice.by_ref().take(AT_ONCE).collect();
+            if group.is_empty() {
+                break;
+            }
+            group.iter().for_each(|(_, account)| account.prefetch());
+            changed += group.len();
+            group.into_iter().for_each(|(key, account)| change(key, account));
         }
         self.end();
         changed

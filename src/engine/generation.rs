@@ -3,6 +3,7 @@
 //! The order of insertion is what makes images cheap: the ids an image holds are fixed by remembering how long each table was.
 //! Tables are small because growing one moves it whole.
 
+use super::ids::Ids;
 use super::image::Scope;
 use super::places::Places;
 use crate::domain::calendar::Instant;
@@ -12,8 +13,6 @@ use std::sync::{Mutex, PoisonError};
 const TABLES: usize = 256;
 /// Ids a table has room for from the start at most, however many it is said to come to.
 const MOST_EXPECTED: u64 = 1 << 20;
-/// A table of fewer ids grows to twice its length.
-const DOUBLED: usize = 256;
 
 /// The ids of events applied before `until`, and after the generation before this one ended.
 #[derive(Debug)]
@@ -35,7 +34,7 @@ struct Frozen {
 /// Ids in order of insertion, and where each stands.
 #[derive(Debug, Default)]
 pub struct Table {
-    ids: Vec<u128>,
+    ids: Ids,
     places: Places,
     /// The ids before this place are in images.
     saved: u32,
@@ -107,7 +106,7 @@ impl Generation {
             let table = &mut self.tables[frozen.table];
             let (saved, end) = (table.saved as usize, table.frozen as usize);
             let end = end.min(saved + most.max(1) - ids.len());
-            ids.extend_from_slice(&table.ids[saved..end]);
+            table.ids.copy(saved..end, &mut ids);
             table.saved = end as u32;
             frozen.table += usize::from(table.saved == table.frozen);
         }
@@ -151,8 +150,7 @@ impl Refilling {
     pub fn insert(&self, ids: &[u128]) {
         for ids in ids.chunk_by(|one, next| table_of(*one) == table_of(*next)) {
             let mut table = self.tables[table_of(ids[0])].lock().unwrap_or_else(PoisonError::into_inner);
-            if table.ids.is_empty() {
-                table.ids.reserve_exact(self.expected);
+            if table.ids.len() == 0 {
                 table.places = Places::with_capacity(self.expected);
             }
             for id in ids {
@@ -175,7 +173,7 @@ impl Refilling {
 impl Table {
     /// Memory of the ids in bytes, with free places.
     pub fn bytes(&self) -> usize {
-        self.ids.capacity() * size_of::<u128>() + self.places.bytes()
+        self.ids.bytes() + self.places.bytes()
     }
 
     fn len(&self) -> u32 {
@@ -191,10 +189,6 @@ impl Table {
     fn insert(&mut self, id: u128) -> bool {
         if !self.places.insert(id, &self.ids) {
             return false;
-        }
-        if self.ids.len() == self.ids.capacity() {
-            // A large one by a quarter, not by doubling: ids are most of what is remembered.
-            self.ids.reserve_exact(if self.ids.len() < DOUBLED { self.ids.len().max(4) } else { self.ids.len() / 4 });
         }
         self.ids.push(id);
         true

@@ -3,6 +3,7 @@
 mod accounts;
 pub mod dedup;
 mod generation;
+mod ids;
 pub mod image;
 pub mod judgement;
 mod key;

@@ -3,6 +3,7 @@
 //! A place holds the number of an id in the list, and a few bits of the id, so that hardly ever another id is looked at. It never
 //! forgets one: lists are forgotten as a whole.
 
+use super::ids::Ids;
 use crate::domain::packed::prefetch;
 
 /// Bits of a place that hold the number of the id, counted from 1; the others hold bits of the id.
@@ -38,13 +39,13 @@ impl Places {
     }
 
     #[inline]
-    pub fn contains(&self, id: u128, ids: &[u128]) -> bool {
+    pub fn contains(&self, id: u128, ids: &Ids) -> bool {
         !self.places.is_empty() && self.find(id, ids).is_ok()
     }
 
     /// Notes that an id is about to be appended to the list; `false` if it is there already.
     #[inline]
-    pub fn insert(&mut self, id: u128, ids: &[u128]) -> bool {
+    pub fn insert(&mut self, id: u128, ids: &Ids) -> bool {
         if self.taken * 4 >= self.places.len() * 3 {
             self.grow(ids);
         }
@@ -56,12 +57,12 @@ impl Places {
 
     /// The place of an id, or the free one where it would be.
     #[inline]
-    fn find(&self, id: u128, ids: &[u128]) -> Result<usize, usize> {
+    fn find(&self, id: u128, ids: &Ids) -> Result<usize, usize> {
         let mut place = self.first_place(id);
         loop {
             match self.places[place] {
                 0 => return Err(place),
-                known if known & !NUMBER == bits(id) && ids[(known & NUMBER) as usize - 1] == id => return Ok(place),
+                known if known & !NUMBER == bits(id) && ids.get((known & NUMBER) as usize - 1) == id => return Ok(place),
                 _ => place = (place + 1) & (self.places.len() - 1),
             }
         }
@@ -72,14 +73,14 @@ impl Places {
         id as usize & self.places.len().wrapping_sub(1)
     }
 
-    fn grow(&mut self, ids: &[u128]) {
+    fn grow(&mut self, ids: &Ids) {
         let mut larger = Places::with_capacity((self.places.len() * 3 / 4) + 1);
         for (index, id) in ids.iter().enumerate() {
-            let mut place = larger.first_place(*id);
+            let mut place = larger.first_place(id);
             while larger.places[place] != 0 {
                 place = (place + 1) & (larger.places.len() - 1);
             }
-            larger.places[place] = bits(*id) | number(index);
+            larger.places[place] = bits(id) | number(index);
         }
         larger.taken = self.taken;
         *self = larger;
@@ -113,16 +114,16 @@ mod tests {
             _ => number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834),
         });
         for capacity in [0, 7, 5_000] {
-            let (mut places, mut list, mut known) = (Places::with_capacity(capacity), Vec::new(), HashSet::new());
+            let (mut places, mut list, mut known) = (Places::with_capacity(capacity), Ids::default(), HashSet::new());
             for id in ids.clone().chain(ids.clone()) {
                 assert_eq!(places.contains(id, &list), known.contains(&id));
                 let is_new = known.insert(id);
                 assert_eq!(places.insert(id, &list), is_new, "{id:x}");
-                list.extend(is_new.then_some(id));
+                is_new.then(|| list.push(id));
             }
             assert_eq!(places.taken, list.len());
             assert!(places.bytes() <= 4 * 8_192.max(2 * capacity));
         }
-        assert!(!Places::default().contains(7, &[]));
+        assert!(!Places::default().contains(7, &Ids::default()));
     }
 }

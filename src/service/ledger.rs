@@ -189,16 +189,18 @@ impl Ledger {
                 retries.unknown_origin.add(1);
             }
             Claim::Ahead { .. } => return Err(Halt::Wait),
-            Claim::Rejected { kind, origin } => match self.judge(kind, Reading::of(kind, record, &self.shard, around), record, around) {
-                Verdict::Rejected(rejection) => {
-                    self.send_letter(TopicKind::Retries, record, Some(&origin), &rejection)?;
-                    retries.rejected.add(rejection.reason, 1);
+            Claim::Rejected { kind, origin } => {
+                match self.judge(kind, Reading::of(kind, record, &self.shard, around), record, around) {
+                    Verdict::Rejected(rejection) => {
+                        self.send_letter(TopicKind::Retries, record, Some(&origin), &rejection)?;
+                        retries.rejected.add(rejection.reason, 1);
+                    }
+                    verdict => {
+                        settle(verdict, TopicKind::Retries, around)?;
+                        self.rejected[kind as usize].remove(origin.offset);
+                    }
                 }
-                verdict => {
-                    settle(verdict, TopicKind::Retries, around)?;
-                    self.rejected[kind as usize].remove(origin.offset);
-                }
-            },
+            }
         }
         Ok(())
     }

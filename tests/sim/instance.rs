@@ -473,7 +473,13 @@ impl Instance {
         let past = if self.mistake == Some(Mistake::SeekPast) { 1 } else { 0 };
         let reader = |topic: usize| {
             let next = (next[topic] - back + past).max(0);
-            Reader { cluster: self.cluster.clone(), topic, partition: partition as usize, next: Cell::new(next), polled: Cell::new(false) }
+            Reader {
+                cluster: self.cluster.clone(),
+                topic,
+                partition: partition as usize,
+                next: Cell::new(next),
+                polled: Cell::new(false),
+            }
         };
         (0..self.config.topics).map(reader).collect()
     }

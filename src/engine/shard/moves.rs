@@ -237,7 +237,7 @@ impl Shard {
     }
 
     /// Replaces what an account contributes to one frame by what it contributes to another of the same plan. `also` is told of each
-    /// span that differs.
+    /// span that may differ.
     fn reassess(
         &self,
         totals: &mut Totals,
@@ -245,7 +245,7 @@ impl Shard {
         account: &Account,
         mut also: impl FnMut(usize, Option<Placed>, Option<Placed>),
     ) {
-        let spans = to.all_spans();
+        let spans = to.spans_moved(from);
         let (before, after) = (self.lens(from).look(account, spans), self.lens(to).look(account, spans));
         spans.each(|span| {
             let (before, after) = (before.contribution(span), after.contribution(span));
