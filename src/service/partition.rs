@@ -47,9 +47,9 @@ impl<F: Feed> Partition<F> {
         partition
     }
 
-    /// Goes on under a new assignment with the state at hand.
+    /// Goes on under a new assignment with the state at hand: shown at once if it was shown before.
     pub fn resume(&mut self, board: Arc<Board>, feeds: Vec<F>) {
-        if self.is_live() {
+        if self.board.is_live() {
             board.set_live();
         }
         self.board = board;
