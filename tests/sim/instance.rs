@@ -409,7 +409,8 @@ impl Instance {
                 }
                 let sources = self.sources(partition, next, back);
                 self.see_if_moving(partition, Kind::BackSliced);
-                self.worker.obey(Command::Resume { board, sources });
+                self.worker.obey(Command::Resume { board: board.clone(), sources });
+                self.rounds.iter_mut().for_each(|round| round.live.extend(board.is_live().then_some(partition)));
                 Began::Held
             }
             Beginning::State(state) => {
