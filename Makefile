@@ -2,7 +2,7 @@
 # or says exactly what to install.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench bench-growth bench-e2e bench-latency bench-peers flame mutants real-parts setup clean
+.PHONY: help demo test sim chaos fuzz fmt lint doc deny advisories bench bench-growth bench-e2e bench-latency bench-peers flame mutants planted real-parts setup clean
 
 demo: ## the whole service on an embedded broker with a live stream; prints the address to open (ARGS="--customers 500")
 	@tests/tools/setup build
@@ -72,6 +72,10 @@ mutants: ## breaks money, calendar, figures and offsets in every place, one at a
 	@tests/tools/setup build
 	tests/tools/mutants core $(ARGS)
 	tests/tools/mutants offsets $(ARGS)
+
+planted: ## mistakes made by hand in how views move, each of which the simulation has to notice (half an hour)
+	@tests/tools/setup build
+	tests/tools/mutants planted
 
 setup: ## everything the tests need: packages and real parts
 	@tests/tools/setup test

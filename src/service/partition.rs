@@ -47,9 +47,9 @@ impl<F: Feed> Partition<F> {
         partition
     }
 
-    /// Goes on under a new assignment with the state at hand.
+    /// Goes on under a new assignment with the state at hand: shown at once if it was shown before.
     pub fn resume(&mut self, board: Arc<Board>, feeds: Vec<F>) {
-        if self.is_live() {
+        if self.board.is_live() {
             board.set_live();
         }
         self.board = board;
@@ -136,12 +136,14 @@ impl<F: Feed> Partition<F> {
         }
     }
 
-    /// The totals, once the shard is at an instant; from then on it is live.
+    /// The totals, once the shard is at an instant; from then on it is live. One that was assigned anew while it went live has to catch
+    /// up first with what that assignment found, like any other.
     pub fn settle(&mut self, as_of: Instant) -> Option<ShardTotals> {
         let totals = self.ledger.shard.totals().filter(|totals| totals.as_of == as_of)?;
-        if self.board.is_live() || self.board.check_caught_up() {
-            self.board.set_live();
+        if !self.board.is_live() && !self.board.check_caught_up() {
+            return None;
         }
+        self.board.set_live();
         Some(totals)
     }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use upswell::domain::calendar::Instant;
 use upswell::domain::rates::Sums;
 use upswell::engine::report::Report;
+use upswell::engine::shard::AuditStep;
 
 /// A reproducible sequence of small choices, for orders and repetitions.
 struct Choices(u64);
@@ -97,6 +98,11 @@ fn facts_that_arrive_while_a_view_moves_count() {
             // A part of the map at a time, most of them empty; now and then all that is left.
             if choices.below(3) > 0 {
                 live.shard.move_on(choices.below(1_500));
+            }
+            // An audit that a midnight interrupts begins anew.
+            if choices.below(3) == 0 {
+                let found = live.shard.audit_step(choices.below(1_500), 5);
+                equal("nothing violated", &false, &matches!(found, AuditStep::Violated(_)))?;
             }
         }
         settle(&twin, &mut live, as_of, cut < history.steps.len())

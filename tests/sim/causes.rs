@@ -101,6 +101,7 @@ impl World {
                     instance.worker.orders.full.fetch_xor(true, Relaxed);
                 }
             }
+            Drained => self.drain(slot)?,
             MembershipLost => self.lose_membership(slot)?,
             Rejoined => self.rejoin()?,
             UnreadableBatch => self.make_unreadable(),
@@ -110,8 +111,8 @@ impl World {
                 self.slots[slot].iter_mut().for_each(|instance| instance.postbag.set_room(room));
             }
             PlanReload | PlanRefused | DaysMissing => self.change_plan()?,
-            Holes | Redelivered | SchemaDenied | RateAdded | Forgotten | LettersTwice | ZombieWrote | RateTakenOut
-            | RetentionPassed | LogCut | TopicAnew | ClusterChanged | PartitionsChanged => {}
+            // Others make it, or it comes by itself.
+            _ => {}
         }
         Ok(())
     }
@@ -131,6 +132,7 @@ impl World {
     fn change_clock(&mut self, kind: Kind, slot: usize) -> Outcome {
         let Some(instance) = &mut self.slots[slot] else { return Ok(()) };
         self.counts.hit(kind);
+        let moving = instance.is_moving();
         match kind {
             ClockAhead => instance.skew = if self.dice.one_in(2) { YEAR } else { DAY / 3 },
             // Not longer than ids are remembered: those of a year ago would be forgotten once the clock is right.
@@ -138,8 +140,23 @@ impl World {
             _ => instance.still = Some(self.now),
         }
         self.pass(1);
-        // Views follow one another several times a second.
-        self.slots[slot].as_mut().map_or(Ok(()), |instance| instance.advance().map(drop))
+        if moving {
+            self.counts.hit(ClockSliced);
+        }
+        // Views follow one another several times a second, and one that takes long is left unfinished as likely as not.
+        let (whole, mended) = (self.dice.one_in(2), self.dice.one_in(2));
+        let Some(instance) = &mut self.slots[slot] else { return Ok(()) };
+        if whole {
+            return instance.advance();
+        }
+        instance.begin_round(1)?;
+        if instance.is_moving() && mended {
+            self.counts.hit(ClockSliced);
+            (instance.skew, instance.still) = (0, None);
+            self.pass(1);
+            return self.slots[slot].as_mut().map_or(Ok(()), |instance| instance.begin_round(1));
+        }
+        Ok(())
     }
 
     /// What is written to a log from now on cannot be read; or whoever it stopped is started again after it was mended.
@@ -182,8 +199,16 @@ impl World {
     fn replace_ahead(&mut self, slot: usize) -> Outcome {
         self.change_clock(ClockAhead, slot)?;
         self.pass(60_000);
-        let Some(mut instance) = self.slots[slot].take() else { return Ok(()) };
+        let Some(instance) = &mut self.slots[slot] else { return Ok(()) };
         let taken = instance.take_in(&mut self.images).and_then(|()| instance.advance());
+        self.take_images(slot)?;
+        self.crash(slot);
+        taken
+    }
+
+    /// Images that are due are begun and completed, if nothing fails.
+    pub fn take_images(&mut self, slot: usize) -> Outcome {
+        let Some(mut instance) = self.slots[slot].take() else { return Ok(()) };
         for number in 0..30 {
             instance.keep(&mut self.images)?;
             self.post(&mut instance, true);
@@ -191,8 +216,25 @@ impl World {
         }
         self.slots[slot] = Some(instance);
         self.harvest(slot);
+        Ok(())
+    }
+
+    /// A person stops the process, in the night as likely as not: it takes its last images, as far as it comes, and is gone.
+    fn drain(&mut self, slot: usize) -> Outcome {
+        if self.dice.one_in(2) {
+            let by = DAY / 8 + self.dice.between(0, DAY / 2);
+            self.pass(by);
+            self.slots[slot].as_mut().map_or(Ok(()), |instance| instance.begin_round(1))?;
+        }
+        let Some(instance) = &mut self.slots[slot] else { return Ok(()) };
+        self.counts.hit(Drained);
+        if instance.is_moving() {
+            self.counts.hit(DrainSliced);
+        }
+        instance.drain(&mut self.images)?;
+        self.take_images(slot)?;
         self.crash(slot);
-        taken.map(drop)
+        Ok(())
     }
 
     /// Somebody damages what is in the store.

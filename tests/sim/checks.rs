@@ -1,59 +1,50 @@
 //! What has to hold of an instance at any time: which partitions count, and what they show.
 
 use crate::instance::{Images, Instance};
-use crate::oracle::judge;
 use crate::trouble::Kind;
 use std::collections::BTreeSet;
-use upswell::engine::report::ShardTotals;
+use upswell::engine::shard::AuditStep;
 
 impl Instance {
-    /// Compares every live partition with its shadow, and which of them are counted.
+    /// Ends the rounds under way, and compares every live partition of another one with its shadow.
     pub fn check(&mut self, images: &mut Images) -> Result<(), String> {
-        self.compare(images).map(drop)
+        self.look_again(images)?;
+        let plan = self.worker.around.plan.clone();
+        self.compare_shown(&plan).map(drop)
     }
 
     /// The same, and all partitions together with the twin.
     pub fn judge(&mut self, images: &mut Images) -> Result<(), String> {
-        let (totals, unknown) = self.compare(images)?;
-        let Some(as_of) = totals.first().map(|(_, totals)| totals.as_of) else { return Ok(()) };
-        if totals.iter().any(|(_, totals)| totals.as_of != as_of) {
-            return Err("a view of two instants".to_owned());
-        }
-        let shadows = totals.iter().map(|(partition, _)| &self.shadows[partition]);
-        let parts: Vec<ShardTotals> = totals.iter().map(|(_, totals)| totals.clone()).collect();
-        judge(&self.config.deployment, shadows, &parts, unknown)
+        self.look_again(images)?;
+        let (plan, deployment) = (self.worker.around.plan.clone(), self.config.deployment.clone());
+        self.judge_shown(&plan, &deployment)
     }
 
-    /// The totals that are counted, and whether one of them does not know its usage of the day.
-    fn compare(&mut self, images: &mut Images) -> Result<(Vec<(i32, ShardTotals)>, bool), String> {
+    fn look_again(&mut self, images: &mut Images) -> Result<(), String> {
         self.sync(images)?;
-        let totals = self.advance()?;
-        let counted: BTreeSet<i32> = totals.iter().map(|(partition, _)| *partition).collect();
-        let (latest, memory) = (self.cluster.state().latest_clock, self.config.memory);
-        let (mut live, mut unknown) = (BTreeSet::new(), false);
+        self.advance()?;
+        self.order_survey();
+        Ok(())
+    }
+
+    /// Audits every partition a little: as many parts of the map, as many accounts at once. One whose view moves has to wait.
+    pub fn audit(&mut self, parts: usize, most: usize) -> Result<(), String> {
         for partition in self.worker.custody.all() {
-            let (number, ledger) = (partition.board.partition, &partition.ledger);
-            let shadow = &self.shadows[&number];
-            shadow.same_rejected(ledger)?;
-            let Some(found) = ledger.shard.totals() else { continue };
-            live.insert(number);
-            if shadow.check(ledger, &found, latest, memory)? {
-                self.seen.push(Kind::ClockBehindImage);
-                unknown |= counted.contains(&number);
+            let shard = &mut partition.ledger.shard;
+            let moves = shard.is_moving();
+            self.seen.extend(moves.then_some(Kind::AuditSliced));
+            match shard.audit_step(parts, most) {
+                AuditStep::Working => {}
+                AuditStep::Clean if !moves => {}
+                found => return Err(format!("an audit of a view, moving or not ({moves}), found {found:?}")),
             }
         }
-        let due = self.counting.union(&self.suspended).copied().filter(|partition| live.contains(partition));
-        let due: BTreeSet<i32> = due.collect();
-        self.order_survey();
-        match counted == due && counted.len() == totals.len() {
-            true => Ok((totals, unknown)),
-            false => Err(format!("{counted:?} are counted, not {due:?}")),
-        }
+        Ok(())
     }
 
-    /// The partitions that have totals.
+    /// The partitions that are shown.
     pub fn live(&mut self) -> BTreeSet<i32> {
-        let live = self.worker.custody.all().filter(|partition| partition.is_live());
+        let live = self.worker.custody.all().filter(|partition| partition.is_live() && partition.board.is_live());
         live.map(|partition| partition.board.partition).collect()
     }
 
@@ -61,7 +52,7 @@ impl Instance {
     pub fn no_early_view(&mut self, before: &BTreeSet<i32>) -> Result<(), String> {
         for partition in self.worker.custody.owned() {
             let number = partition.board.partition;
-            let new = partition.is_live() && !before.contains(&number);
+            let new = partition.is_live() && partition.board.is_live() && !before.contains(&number);
             let Some(ends) = self.ends.get(&number).filter(|_| new) else { continue };
             let reached = |topic: usize| partition.ledger.positions[topic].map_or(0, |position| position.next) >= ends[topic];
             if !reached(0) || !reached(1) {

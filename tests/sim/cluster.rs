@@ -3,6 +3,7 @@
 use crate::events::Event;
 use rdkafka::Timestamp;
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -129,10 +130,16 @@ impl State {
 /// A reader of one topic's partition.
 pub struct Reader {
     pub cluster: Cluster,
-    pub topic: usize,
-    pub partition: usize,
-    pub next: Cell<i64>,
-    pub polled: Cell<bool>,
+    topic: usize,
+    partition: usize,
+    next: Cell<i64>,
+    polled: Cell<bool>,
+}
+
+impl Reader {
+    pub fn new(cluster: Cluster, topic: usize, partition: usize, next: i64) -> Reader {
+        Reader { cluster, topic, partition, next: Cell::new(next), polled: Cell::new(false) }
+    }
 }
 
 impl Feed for Reader {

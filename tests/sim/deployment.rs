@@ -41,6 +41,12 @@ impl Deployment {
         Deployment { zone: self.zone, euro, windows, max_values }
     }
 
+    /// The windows that reach furthest back; or, if it has them, those that reach least.
+    pub fn reaching_further(&self) -> Deployment {
+        let windows = if self.windows == WINDOWS[3] { WINDOWS[0] } else { WINDOWS[3] };
+        Deployment { windows, ..self.clone() }
+    }
+
     pub fn plan(&self) -> Arc<Plan> {
         let code = |text: &str| Currency::parse(text).expect("a code");
         let rates: BTreeMap<Currency, i64> = self.euro.iter().map(|rate| (code("EUR"), *rate)).collect();

@@ -68,6 +68,13 @@ impl Event {
         Event { kind, id: format!("e{number}"), customer, at, version, amount, currency, plan, status, schema, fault }
     }
 
+    /// Another event about the same state: which one holds is a question of versions.
+    pub fn corrected(&self, dice: &mut Dice, number: u64) -> Event {
+        let Event { plan, amount, status, .. } = Event::drawn(dice, 0, number, self.customer.clone(), self.at);
+        let version = self.version + dice.between(-1, 2);
+        Event { id: format!("e{number}"), version, amount, plan, status, ..self.clone() }
+    }
+
     /// The event in the twin's words.
     pub fn told(&self) -> Told {
         let text = |text: &str| Some(text.to_owned());

@@ -1,6 +1,7 @@
 //! What the group does to an instance: partitions given and taken, as the conductor of the service obeys it.
 
 use crate::instance::{Images, Instance};
+use crate::trouble::Kind;
 use crossbeam_channel::bounded;
 use std::time::Duration;
 use upswell::domain::facts::TopicKind;
@@ -45,10 +46,18 @@ impl Instance {
         if self.counting.remove(&partition) && why == Why::Rejoining {
             self.suspended.insert(partition);
         }
+        self.see_if_moving(partition, Kind::LostSliced);
         let patience = if why == Why::Lost { Duration::ZERO } else { PATIENCE };
         let deadline = self.worker.clock.steady() + patience;
         self.worker.obey(Command::Release { partition, released: bounded(1).0, deadline });
         self.parking.park(board, self.worker.clock.steady());
+        self.sync(images)
+    }
+
+    /// It is being stopped: takes in nothing more, and begins its last images.
+    pub fn drain(&mut self, images: &mut Images) -> Result<(), String> {
+        let deadline = self.worker.clock.steady() + PATIENCE;
+        self.worker.obey(Command::Drain { drained: bounded(1).0, deadline });
         self.sync(images)
     }
 
@@ -69,8 +78,18 @@ impl Instance {
         for partition in had {
             self.release(partition, Why::Rejoining, images)?;
         }
-        self.check(images)?;
+        // What is suspended goes on moving, and counts.
+        if !self.is_moving() {
+            self.check(images)?;
+        }
         self.assign(kept);
         Ok(())
+    }
+
+    /// Notes what happens to a partition, if its view moves. Whether it does.
+    pub fn see_if_moving(&mut self, partition: i32, kind: Kind) -> bool {
+        let moves = self.worker.custody.all().any(|one| one.board.partition == partition && one.ledger.shard.is_moving());
+        self.seen.extend(moves.then_some(kind));
+        moves
     }
 }

@@ -1,14 +1,15 @@
 //! One process of the service: a worker, an archivist and what a partition begins with, all real, driven by hand.
 
 use crate::cluster::{Cluster, Reader, TOPICS};
+use crate::customers::HASH_KEY;
 use crate::deployment::Deployment;
 use crate::mistake::Mistake;
+use crate::rounds::{Round, Shown};
 use crate::shadow::{Circumstances, Shadow};
 use crate::surveys::Survey;
 use crate::trouble::{Doing, Kind, Saboteur};
 use crossbeam_channel::{Receiver, TryRecvError, never, unbounded};
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Moment};
@@ -18,7 +19,8 @@ use upswell::adapter::registry::{self, Questions, Registry};
 use upswell::adapter::store::archive::Archive;
 use upswell::adapter::store::{Error, Store};
 use upswell::domain::calendar::Instant;
-use upswell::engine::report::ShardTotals;
+use upswell::engine::dedup::Memory;
+use upswell::engine::shard::Shard;
 use upswell::service::Failure;
 use upswell::service::archivist::{Archivist, Archivists, Progress, Task, Work};
 use upswell::service::assignment::Assignment;
@@ -57,6 +59,8 @@ struct Job {
     partition: i32,
     work: Work,
     failed: bool,
+    /// It was begun between two slices of a move.
+    sliced: bool,
 }
 
 /// How far a partition has come with its beginning.
@@ -88,7 +92,7 @@ pub struct Instance {
     pub skew: i64,
     pub still: Option<i64>,
     /// The clock that each partition was told last.
-    told: BTreeMap<i32, i64>,
+    pub told: BTreeMap<i32, i64>,
     /// Where the billing logs ended when a partition was assigned: no view of it may be drawn before.
     pub ends: BTreeMap<i32, [i64; 2]>,
     /// The image that each partition was restored from.
@@ -109,6 +113,9 @@ pub struct Instance {
     /// What was rejected here at some time: topic, partition, offset.
     pub ever: BTreeSet<(String, i32, i64)>,
     pub mistake: Option<Mistake>,
+    /// Rounds of views under way, and what the last one showed.
+    pub rounds: VecDeque<Round>,
+    pub shown: Shown,
     /// A survey under way, and how many were answered.
     pub survey: Option<Survey>,
     pub surveyed: u64,
@@ -210,6 +217,8 @@ impl Instance {
             as_of: Instant(0),
             ever: BTreeSet::new(),
             mistake,
+            rounds: VecDeque::new(),
+            shown: Shown::default(),
             survey: None,
             surveyed: 0,
         }
@@ -245,6 +254,10 @@ impl Instance {
         if full && self.mistake == Some(Mistake::MemoryUnheeded) {
             self.worker.orders.full.store(false, Relaxed);
         }
+        let before = self.before_arrivals();
+        if self.mistake == Some(Mistake::SlicedSkipped) {
+            self.cluster.state().skip_every = self.is_moving().then_some(2);
+        }
         let taken = self.worker.take_in();
         self.worker.orders.full.store(full, Relaxed);
         if full {
@@ -257,7 +270,9 @@ impl Instance {
             self.forget_retries();
         }
         self.go_on_with_survey()?;
-        self.sync(images)
+        self.sync(images)?;
+        self.note_arrivals(&before);
+        Ok(())
     }
 
     /// A planted mistake: what a retry has settled counts as rejected once more.
@@ -307,8 +322,10 @@ impl Instance {
             if manifest.positions.map(|position| position.map_or(0, |position| position.next)) != shadow.next {
                 return Err(format!("the image {name} is of other positions"));
             }
-            images.entry((partition, name)).or_default().push(shadow.clone());
-            self.jobs.push(Job { partition, work: self.archivist.begin(task), failed: false });
+            let sliced = self.worker.custody.all().any(|one| one.board.partition == partition && one.ledger.shard.is_moving());
+            self.seen.extend(sliced.then_some(Kind::ImageSliced));
+            images.entry((partition, name)).or_default().push(shadow.of_image(sliced));
+            self.jobs.push(Job { partition, work: self.archivist.begin(task), failed: false, sliced });
         }
         Ok(())
     }
@@ -330,7 +347,7 @@ impl Instance {
             },
         };
         let part = match (part, self.mistake) {
-            (Some(part), Some(mistake)) => Some(mistake.make_in(part)?),
+            (Some(part), Some(mistake)) => Some(mistake.make_in(part, job.sliced)?),
             (part, _) => part,
         };
         self.saboteur.now(Doing::Saving);
@@ -368,27 +385,6 @@ impl Instance {
         }
     }
 
-    /// Moves the view on; the totals of the partitions that are counted.
-    pub fn advance(&mut self) -> Result<Vec<(i32, ShardTotals)>, String> {
-        let wall = self.worker.clock.now();
-        self.as_of = self.as_of.max(wall);
-        let live: BTreeSet<i32> = self.live();
-        let (answer, answers) = unbounded();
-        self.worker.obey(Command::Advance { as_of: self.as_of, wall, answer });
-        while self.worker.go_on() {}
-        for partition in self.worker.custody.all() {
-            self.told.insert(partition.board.partition, wall.0);
-        }
-        if self.telemetry.invariant_violations.get() > 0 {
-            return Err("an audit found a difference".to_owned());
-        }
-        self.no_early_view(&live)?;
-        let parts = answers.try_iter().flat_map(|answer| answer.parts);
-        let all = self.mistake == Some(Mistake::RevokedCounted);
-        let counted = parts.filter(|(board, _)| all || self.assignment.counts(board));
-        Ok(counted.map(|(board, totals)| (board.partition, totals)).collect())
-    }
-
     /// Tries to find what a partition begins with.
     pub fn begin(&mut self, partition: i32, back: i64, images: &mut Images) -> Result<Began, String> {
         let Some(tries) = self.starting.get_mut(&partition) else { return Ok(Began::Waits) };
@@ -412,7 +408,9 @@ impl Instance {
                     return Err(format!("held {next:?} is not what was parked"));
                 }
                 let sources = self.sources(partition, next, back);
-                self.worker.obey(Command::Resume { board, sources });
+                self.see_if_moving(partition, Kind::BackSliced);
+                self.worker.obey(Command::Resume { board: board.clone(), sources });
+                self.rounds.iter_mut().for_each(|round| round.live.extend(board.is_live().then_some(partition)));
                 Began::Held
             }
             Beginning::State(state) => {
@@ -444,6 +442,12 @@ impl Instance {
                 shadow.cloned().ok_or_else(|| format!("{name} is at {was:?}, rejected {found:?}; begun was {known:?}"))?
             }
         };
+        if newest.is_none() {
+            let memory = Memory::Window { millis: self.beginnings.dedup_window };
+            shard = Shard::new(self.worker.around.plan.clone(), memory, HASH_KEY);
+        }
+        self.seen.extend(shadow.sliced.then_some(Kind::RestoreSliced));
+        self.rounds.iter_mut().for_each(|round| round.live.retain(|number| *number != partition));
         if let Some(mistake) = self.mistake {
             mistake.make_at(&mut positions);
         }
@@ -473,28 +477,24 @@ impl Instance {
         let past = if self.mistake == Some(Mistake::SeekPast) { 1 } else { 0 };
         let reader = |topic: usize| {
             let next = (next[topic] - back + past).max(0);
-            Reader {
-                cluster: self.cluster.clone(),
-                topic,
-                partition: partition as usize,
-                next: Cell::new(next),
-                polled: Cell::new(false),
-            }
+            Reader::new(self.cluster.clone(), topic, partition as usize, next)
         };
         (0..self.config.topics).map(reader).collect()
     }
 
     /// Takes another configuration over, if no partition is being restored and every one can be shown with it. Whether it did.
-    pub fn reload(&mut self, deployment: &Deployment) -> bool {
+    pub fn reload(&mut self, deployment: &Deployment) -> Result<bool, String> {
         let plan = deployment.plan();
         let can = self.starting.is_empty() && self.worker.custody.can_serve(&plan).is_ok();
         if can {
+            self.seen.extend(self.is_moving().then_some(Kind::ReloadSliced));
             self.config.deployment = deployment.clone();
             match self.mistake {
                 Some(Mistake::StalePlan) => self.worker.around.plan = plan,
                 _ => self.worker.obey(Command::Reconfigure(plan)),
             }
         }
-        can
+        self.hear()?;
+        Ok(can)
     }
 }

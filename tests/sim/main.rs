@@ -3,9 +3,11 @@
 //!
 //! The oracle is the slow twin, which was written from the definition of revenue alone.
 
+mod arrivals;
 mod causes;
 mod checks;
 mod cluster;
+mod customers;
 mod deployment;
 mod dice;
 mod events;
@@ -16,6 +18,7 @@ mod mistake;
 mod moves;
 mod oracle;
 mod planted;
+mod rounds;
 mod shadow;
 mod surveys;
 mod trim;

@@ -1,5 +1,6 @@
 //! Mistakes made on purpose, between keeper and store or by whoever drives: the simulation has to find each. Those of a store that
-//! keeps what it should not, or too late, are in [`crate::planted`].
+//! keeps what it should not, or too late, are in [`crate::planted`]; those in the engine itself are the patches in `tests/sim/engine`,
+//! which `make planted` makes one after the other.
 
 use crate::cluster::Cluster;
 use crate::trouble::{Kind, Swarm};
@@ -74,10 +75,19 @@ pub enum Mistake {
     StalePlan,
     /// The limit of memory is not heeded.
     MemoryUnheeded,
+    /// A round that was left unfinished shows what the one before it showed.
+    StaleParts,
+    /// An image that was begun between two slices of a move is of other positions, or says that more usage days are gone, or that
+    /// less usage lies ahead.
+    SlicedAhead,
+    SlicedFloor,
+    SlicedAheadDropped,
+    /// Records are lost that come between two slices of a move.
+    SlicedSkipped,
 }
 
 impl Mistake {
-    pub const ALL: [Mistake; 35] = [
+    pub const ALL: [Mistake; 40] = [
         Mistake::PositionAhead,
         Mistake::PositionBehind,
         Mistake::IdsDropped,
@@ -113,6 +123,11 @@ impl Mistake {
         Mistake::LettersUnawaited,
         Mistake::StalePlan,
         Mistake::MemoryUnheeded,
+        Mistake::StaleParts,
+        Mistake::SlicedAhead,
+        Mistake::SlicedFloor,
+        Mistake::SlicedAheadDropped,
+        Mistake::SlicedSkipped,
     ];
 
     /// What goes wrong besides: little, so that it is the mistake that is found.
@@ -124,6 +139,8 @@ impl Mistake {
             Mistake::PassedForgotten => Some(Kind::ClockAhead),
             Mistake::FloorForgotten | Mistake::StalePlan => Some(Kind::PlanReload),
             Mistake::MemoryUnheeded => Some(Kind::MemoryFull),
+            // Whoever is stopped in the middle of a move begins again with an image of just then.
+            Mistake::SlicedAhead | Mistake::SlicedFloor | Mistake::SlicedAheadDropped => Some(Kind::Drained),
             _ => None,
         });
         swarm
@@ -137,8 +154,9 @@ impl Mistake {
         }
     }
 
-    /// Makes it in a part that is on its way into the store; `None` if the part is lost.
-    pub fn make_in(self, part: Part) -> Option<Part> {
+    /// Makes it in a part that is on its way into the store; `None` if the part is lost. `sliced` says that the image was begun between
+    /// two slices of a move.
+    pub fn make_in(self, part: Part, sliced: bool) -> Option<Part> {
         Some(match (self, part) {
             (Mistake::IdsDropped, Part::Section(Section::Chunk(Chunk::Ids { .. })))
             | (Mistake::AccountsDropped, Part::Section(Section::Chunk(Chunk::Accounts { .. })))
@@ -158,6 +176,9 @@ impl Mistake {
             }
             (mistake, Part::Finish(mut manifest)) => {
                 match mistake {
+                    Mistake::SlicedAhead if sliced => shift(&mut manifest.positions, 1),
+                    Mistake::SlicedFloor if sliced => manifest.head.floor = manifest.head.floor.plus(45),
+                    Mistake::SlicedAheadDropped if sliced => manifest.head.ahead.clear(),
                     Mistake::PositionAhead => shift(&mut manifest.positions, 1),
                     Mistake::PositionBehind => shift(&mut manifest.positions, -1),
                     Mistake::FloorAhead => {

@@ -87,7 +87,8 @@ impl World {
             self.deployment.euro = Some(1_100_000);
             self.counts.hit(Kind::RateAdded);
             for slot in 0..2 {
-                if self.slots[slot].as_mut().is_some_and(|instance| !instance.reload(&self.deployment)) {
+                let Some(instance) = &mut self.slots[slot] else { continue };
+                if !instance.reload(&self.deployment)? {
                     self.crash(slot);
                 }
             }
@@ -97,21 +98,20 @@ impl World {
 
     /// Other windows and rates. Whoever cannot show them goes on with the old ones, or is started again and makes its state anew.
     pub fn change_plan(&mut self) -> Outcome {
-        if self.swarm.contains(&Kind::PlanRefused) || self.swarm.contains(&Kind::DaysMissing) {
-            // After a night usage days are gone that wider windows would need.
-            self.pass(DAY + DAY / 8);
-            for instance in self.slots.iter_mut().flatten() {
-                instance.end_survey()?;
-                instance.advance()?;
-            }
+        let days_missing = self.swarm.contains(&Kind::DaysMissing);
+        if self.swarm.contains(&Kind::PlanRefused) || days_missing {
+            self.forget_days()?;
         }
-        self.deployment = self.deployment.changed(&mut self.dice);
+        self.deployment = match days_missing {
+            true => self.deployment.reaching_further(),
+            false => self.deployment.changed(&mut self.dice),
+        };
         self.rewindowed = true;
         for slot in 0..2 {
             let Some(instance) = &mut self.slots[slot] else { continue };
             let restoring = !instance.starting.is_empty();
             let before = instance.config.deployment.clone();
-            if instance.reload(&self.deployment) {
+            if instance.reload(&self.deployment)? {
                 self.counts.hit(Kind::PlanReload);
                 continue;
             }
@@ -119,6 +119,26 @@ impl World {
             assert_eq!(instance.config.deployment, before);
             if restoring || self.swarm.contains(&Kind::DaysMissing) || self.dice.one_in(2) {
                 self.crash(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// A night after which usage days are gone that wider windows would need, and images that say so.
+    fn forget_days(&mut self) -> Outcome {
+        for slot in 0..2 {
+            // No day is forgotten while an image is being taken, or a survey.
+            self.take_images(slot)?;
+        }
+        self.pass(DAY + DAY / 8);
+        for instance in self.slots.iter_mut().flatten() {
+            instance.end_survey()?;
+            instance.advance()?;
+        }
+        if self.swarm.contains(&Kind::DaysMissing) {
+            self.pass(60_000);
+            for slot in 0..2 {
+                self.take_images(slot)?;
             }
         }
         Ok(())

@@ -42,6 +42,8 @@ pub struct Shadow {
     pub applied: BTreeMap<(usize, i64), Arc<Event>>,
     /// Events that count once more because they were forgotten.
     pub forgotten: u64,
+    /// It is that of an image that was begun between two slices of a move, or of the state restored from it.
+    pub sliced: bool,
     /// The record time, and that at which each id was applied last.
     record_time: i64,
     remembered: BTreeMap<String, i64>,
@@ -51,6 +53,11 @@ impl Shadow {
     /// That of a state that is made anew from there on.
     pub fn at(next: [i64; 3]) -> Shadow {
         Shadow { next, ..Shadow::default() }
+    }
+
+    /// That of an image, which was or was not begun between two slices of a move.
+    pub fn of_image(&self, sliced: bool) -> Shadow {
+        Shadow { sliced, ..self.clone() }
     }
 
     /// Reads what the ledger has read, and has to come to the same verdicts.
@@ -142,9 +149,15 @@ impl Shadow {
     }
 
     /// Compares totals of a live state with what they have to be. Whether usage of the day was not known, which it need not be
-    /// after a clock went back.
-    pub fn check(&self, ledger: &Ledger, totals: &ShardTotals, latest_clock: i64, memory: Option<i64>) -> Result<bool, String> {
-        let (plan, as_of) = (ledger.shard.plan(), totals.as_of);
+    /// after a clock went back: the latest that any has shown comes with `memory`.
+    pub fn check(
+        &self,
+        ledger: &Ledger,
+        plan: &Arc<Plan>,
+        totals: &ShardTotals,
+        (latest_clock, memory): (i64, Option<i64>),
+    ) -> Result<bool, String> {
+        let as_of = totals.as_of;
         let right = self.shard(plan, as_of)?;
         let expected = right.totals().ok_or("not live")?;
         let report = |totals: &ShardTotals| Report::of(plan, as_of, std::slice::from_ref(totals));

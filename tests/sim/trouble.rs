@@ -21,7 +21,7 @@ kinds! {
     MisreadShort, MisreadFlipped, StaleList, PowerLoss,
     PieceDeleted, PieceFlipped, ManifestFlipped, AllDamaged, ForeignImage, StoreFull, StoreSlow,
     // The process.
-    CrashIdle, CrashWriting, CrashRestoring, MemoryFull,
+    CrashIdle, CrashWriting, CrashRestoring, MemoryFull, Drained,
     // The group.
     RevokeIdle, RevokeWriting, RevokeRestoring, BackHeld, BackNewer, Overlap, ZombieWrote, MembershipLost, Rejoined,
     // The log.
@@ -35,6 +35,22 @@ kinds! {
     ClockAhead, ClockBack, ClockStill, ClockBehindImage,
     // The configuration.
     DedupWindow, TimeZone, RateAdded, RateTakenOut, RebuildAsked, PlanReload, PlanRefused, DaysMissing,
+    // What follows is met with, and made by nobody. A move left unfinished, into a new day or going live, and what comes between two
+    // of its slices: facts by what they are ...
+    NightSliced, LiveSliced, UsageToday, UsageLate, StateChange, StateAhead, StateDue, Supersedes, FallsDue,
+    // ... and by whose: of an account that has moved, has not, or was never assessed; of a customer not known before.
+    OfMoved, OfUnmoved, OfUnassessed, NewAmongMoved, NewAmongUnmoved,
+    // Images and restores from them, audits, surveys, another round, a clock that jumps, another configuration.
+    ImageSliced, RestoreSliced, AuditSliced, SurveySliced, SurveyWaits, AdvanceTwice, ClockSliced, ReloadSliced,
+    // Loss of a partition and its return, the end of the process.
+    LostSliced, BackSliced, CrashSliced, DrainSliced,
+}
+
+impl Kind {
+    /// The kinds that somebody makes; the others are met with.
+    pub fn made() -> impl Iterator<Item = Kind> {
+        Kind::ALL.iter().copied().filter(|kind| *kind < Kind::NightSliced)
+    }
 }
 
 /// How often each kind was reached in a run; in how many runs, once added up.

@@ -12,6 +12,10 @@ impl World {
             let copy = self.dice.one_in(6);
             let (partition, event) = match self.dice.pick(&self.written) {
                 Some(found) if copy => found.clone(),
+                Some((partition, found)) if found.kind == 0 && found.fault.is_none() && self.dice.one_in(8) => {
+                    self.number += 1;
+                    (*partition, Arc::new(found.corrected(&mut self.dice, self.number)))
+                }
                 _ => {
                     let (partition, customer) = self.customers[self.dice.index(self.customers.len())].clone();
                     let kind = self.dice.index(2);

@@ -1,6 +1,7 @@
 //! A run: one or two instances, logs, a store, and everything that may go wrong, all from one seed.
 
 use crate::cluster::Cluster;
+use crate::customers::customers;
 use crate::deployment::Deployment;
 use crate::dice::Dice;
 use crate::events::{DAY, Event, LATE_ID, SUBSCRIPTION_ID, USAGE_ID};
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 use upswell::adapter::kafka::letters::DeadLetter;
 use upswell::adapter::store::Store;
-use upswell::service::placement::Partitioner;
 use upswell::wire::avro::{SUBSCRIPTION_SCHEMA, USAGE_SCHEMA};
 use upswell_testkit::faulty::Faulty;
 
@@ -24,7 +24,9 @@ const STEPS: u64 = 220;
 /// What makes a clock wrong.
 const CLOCKS: [Kind; 5] = [Kind::ClockAhead, Kind::ClockBack, Kind::ClockStill, Kind::ClockBehindImage, Kind::DedupWindow];
 /// Turns of an instance between two things that happen outside.
-const TURNS: u64 = 6;
+const TURNS: u64 = 7;
+/// Accounts that a slice of a move looks at.
+const SLICES: [usize; 6] = [1, 2, 3, 100, 400, 1_100];
 /// How long ids are remembered in a run in which some are forgotten.
 const SHORT_MEMORY: i64 = 8 * 3_600_000;
 
@@ -85,7 +87,7 @@ impl World {
         let mut drawn = |kind: &Kind| dice.below(4) < share && !trim.without.contains(kind);
         let mut swarm: Swarm = match mistake {
             Some(mistake) => mistake.swarm(),
-            None => Kind::ALL.iter().copied().filter(|kind| drawn(kind)).collect(),
+            None => Kind::made().filter(|kind| drawn(kind)).collect(),
         };
         // What is forgotten when follows from record times alone only as long as every clock is right.
         match dice.one_in(4) {
@@ -100,12 +102,8 @@ impl World {
         if let Some(mistake) = mistake {
             mistake.make_with(&cluster);
         }
-        let customer = |number: usize| {
-            let id = format!("customer-{number}");
-            (Partitioner::Murmur2.place(&id, partitions as u32) as usize, id)
-        };
         World {
-            customers: (0..12).map(customer).collect(),
+            customers: customers(partitions),
             swarm,
             counts: Counts::default(),
             cluster,
@@ -175,7 +173,7 @@ impl World {
         }
         for _ in 0..TURNS {
             let slot = if self.slots[1].is_some() { self.dice.index(2) } else { 0 };
-            let action = self.dice.below(70);
+            let action = self.dice.below(84);
             self.note(action);
             self.act(slot, 30 + action)?;
             self.harvest(slot);
@@ -189,6 +187,7 @@ impl World {
     fn act(&mut self, slot: usize, action: u64) -> Outcome {
         let fetched = self.dice.below(7);
         let choice = self.dice.bits();
+        let slice = SLICES[(choice >> 40) as usize % SLICES.len()];
         let Some(mut instance) = self.slots[slot].take() else { return Ok(()) };
         let outcome = match action {
             30..42 => {
@@ -215,13 +214,22 @@ impl World {
                 instance.look();
                 Ok(())
             }
-            94..96 => instance.advance().map(drop),
+            94..96 => instance.begin_round(slice),
             96..97 => {
                 instance.clean((choice % self.owner.len() as u64) as i32);
                 Ok(())
             }
+            // A round under way is compared when it is over.
+            97..100 if instance.is_moving() => Ok(()),
             97..98 if choice.is_multiple_of(16) => instance.judge(&mut self.images),
-            _ => instance.check(&mut self.images),
+            97..100 => instance.check(&mut self.images),
+            100..108 => instance.go_on(slice),
+            108..110 => instance.audit(1 + (choice % 700) as usize, 1 + (choice >> 16) as usize % 9),
+            110..113 => instance.begin_round(slice),
+            _ => {
+                instance.order_survey();
+                Ok(())
+            }
         };
         self.slots[slot] = Some(instance);
         outcome
@@ -287,7 +295,10 @@ impl World {
 
     /// Everything of it is gone.
     pub fn crash(&mut self, slot: usize) {
-        self.slots[slot] = None;
+        if let Some(instance) = self.slots[slot].take() {
+            instance.seen.iter().for_each(|kind| self.counts.hit(*kind));
+            instance.is_moving().then(|| self.counts.hit(Kind::CrashSliced));
+        }
         self.bring(slot, false);
         self.note(777);
         let other = self.slots[1 - slot].is_some().then_some(1 - slot);

@@ -146,6 +146,12 @@ impl Shard {
         self.view.as_ref().is_some_and(|view| view.moving.is_some())
     }
 
+    /// Whether a move has passed the place of a customer, known or not; `None` while no view moves.
+    pub fn has_moved(&self, customer_id: &str) -> Option<bool> {
+        let moving = self.view.as_ref()?.moving.as_ref()?;
+        Some(moving.pass.has_passed(self.accounts.place(customer_id)))
+    }
+
     /// Replaces windows, dimensions and rates; zone and reporting currency stay. Totals are made anew. The plan is one that
     /// [`Shard::can_serve`], with a rate for every currency stored ([`Shard::unserved_currency`]).
     pub fn reconfigure(&mut self, plan: Arc<Plan>) {
