@@ -7,39 +7,47 @@ use std::path::PathBuf;
 use upswell_testkit::program::{command, text as path};
 use upswell_testkit::{manifests, promtool};
 
-const CHART: &str = "deploy/helm/upswell";
+pub const CHART: &str = "deploy/helm/upswell";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_upswell");
 /// Looks like an authority's certificate; nobody is connected to.
 const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
 const SECRETS: &str = "/etc/upswell/secrets/";
 
-fn chart() -> PathBuf {
+pub fn chart() -> PathBuf {
     repository(CHART)
 }
 
-fn values(name: &str) -> PathBuf {
+pub fn values(name: &str) -> PathBuf {
     repository(&format!("{CHART}/ci/{name}"))
 }
 
 /// The objects of one file of values.
-struct Objects(Vec<Value>);
+pub struct Objects(pub Vec<Value>);
 
 impl Objects {
-    fn of(name: &str) -> Objects {
-        let text = manifests::render(&chart(), &values(name), &[]).unwrap_or_else(|said| panic!("{name}: {said}"));
+    pub fn of(name: &str) -> Objects {
+        Objects::with(name, &[])
+    }
+
+    /// With further arguments of Helm's.
+    pub fn with(name: &str, more: &[&str]) -> Objects {
+        let text = manifests::render(&chart(), &values(name), more).unwrap_or_else(|said| panic!("{name} {more:?}: {said}"));
+        Objects::parse(&text)
+    }
+
+    pub fn parse(text: &str) -> Objects {
         let documents = text.split("\n---\n").map(|document| document.trim_start_matches("---\n"));
         let written = documents.filter(|document| document.lines().any(|line| line.starts_with("kind: ")));
-        let parse =
-            |document: &str| serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{name}: {error}\n{document}"));
+        let parse = |document: &str| serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{error}\n{document}"));
         Objects(written.map(parse).collect())
     }
 
-    fn all<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    pub fn all<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.0.iter().filter(move |object| object["kind"] == kind)
     }
 
     /// The only one of a kind.
-    fn one<'a>(&'a self, kind: &'a str) -> &'a Value {
+    pub fn one<'a>(&'a self, kind: &'a str) -> &'a Value {
         let mut all = self.all(kind);
         let first = all.next().unwrap_or_else(|| panic!("no {kind}"));
         assert!(all.next().is_none(), "{kind} twice");
@@ -47,7 +55,7 @@ impl Objects {
     }
 
     /// What the pods are made of.
-    fn pod(&self) -> &Value {
+    pub fn pod(&self) -> &Value {
         &self.one("StatefulSet")["spec"]["template"]["spec"]
     }
 
@@ -84,7 +92,7 @@ fn every_configuration_passes_check() {
         assert_eq!(outcome.code, Some(0), "{name}: {}\n{config}", outcome.stderr);
         checked += 1;
     }
-    assert_eq!(checked, 3);
+    assert_eq!(checked, 4);
 }
 
 #[test]
@@ -223,6 +231,12 @@ fn what_would_count_wrongly_or_not_work_is_refused_in_a_sentence() {
         (&["replicas=2", "persistence.existingClaim=c"], "has to be ReadWriteMany"),
         (&["prometheusRule.enabled=true", "config.alerts.receivers[0].name=x"], "choose one"),
         (&["prometheusRule.enabled=true", "config.kafka.topics.usage=usage"], "print its rules"),
+        (&["prometheusRule.enabled=true", "config.revenue.windows[0]=last_month"], "print its rules"),
+        (&["web.tls=true"], "set web.existingSecret"),
+        (&["web.existingSecret=s", "config.http.web_config=web.yml"], "choose one"),
+        (&["web.existingSecret=s", "web.certificateSecret=c"], "set web.tls"),
+        (&["web.existingSecret=s", "web.tls=true", "web.authorityKey=ca.crt"], "a key of web.certificateSecret"),
+        (&["serviceMonitor.basicAuth.username.name=s"], "basicAuth"),
         (&["ingress.enabled=true"], "ingress.enabled needs ingress.hosts"),
         (&["persistance.enabled=false"], "persistance"),
         (&["logFormat=xml"], "logFormat"),
