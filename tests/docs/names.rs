@@ -2,10 +2,11 @@
 
 use super::pages::{Page, all, words};
 use super::{none, repository};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use upswell::wire::exposition::catalog;
 use upswell::wire::runbook;
+use upswell_testkit::promtool;
 
 const REFERENCE: &str = "deploy/upswell.yaml";
 const CONFIGURATION: &str = "docs/configuration.md";
@@ -62,6 +63,29 @@ fn metrics_that_are_named_exist() {
     assert!(found.len() > 80, "{}", found.len());
     assert!(!is_metric("upswell_expansion_rate") && !is_metric("upswell_x_*") && !is_recorded(&rules, "window:upswell_x:sum"));
     none(&faults);
+}
+
+/// Whether a span is meant to be asked of Prometheus: not a name alone, not a name with its labels.
+fn is_expression(span: &str) -> bool {
+    let list = span.split_once('{').is_some_and(|(_, labels)| !labels.contains('='));
+    span.contains("upswell_")
+        && !list
+        && span.contains([' ', '(', '{'])
+        && !span.starts_with(['-', '#'])
+        && !span.contains("curl ")
+}
+
+#[test]
+fn expressions_are_understood_by_prometheus() {
+    let spans = all().into_iter().filter(|page| page.file.starts_with("docs/")).flat_map(|page| page.code());
+    let expressions: Vec<String> = spans.filter(|span| is_expression(span)).collect();
+    assert!(expressions.len() > 40, "{expressions:?}");
+    let rule = |(number, expression): (usize, &String)| json!({ "record": format!("page:expression_{number}:value"), "expr": expression });
+    let rules: Vec<Value> = expressions.iter().enumerate().map(rule).collect();
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("rules.yml");
+    std::fs::write(&file, json!({ "groups": [{ "name": "pages", "rules": rules }] }).to_string()).expect("a file");
+    promtool::check_rules(&file);
 }
 
 #[test]
