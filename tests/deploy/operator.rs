@@ -59,7 +59,7 @@ pub fn check(manifests: &[Objects]) -> usize {
 fn the_operator_takes_its_objects_with_every_file_of_values() {
     let names = files(&format!("{CHART}/ci"), "-values.yaml");
     let all: Vec<Objects> = names.iter().map(|name| Objects::of(name)).collect();
-    assert_eq!(check(&all), 5);
+    assert_eq!(check(&all), 7);
 }
 
 #[test]
