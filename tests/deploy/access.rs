@@ -38,7 +38,7 @@ fn with_tls_everything_that_asks_speaks_https_under_one_name() {
     let authority = Path::new(mounted(test, "upswell-tls").expect("the authority")).join("ca.crt");
     assert_eq!(
         strings(&test["containers"][0]["args"]),
-        ["healthcheck", "--url", &format!("https://{NAME}:9817"), "--ca", &authority.to_string_lossy()]
+        ["healthcheck", "--url", &format!("https://{NAME}:9817"), "--tls-ca-file", &authority.to_string_lossy()]
     );
     let items = test["volumes"][0]["secret"]["items"].as_array().expect("items");
     assert!(items.len() == 1 && items[0]["key"] == "ca.crt", "the private key is not for the test");
