@@ -66,6 +66,8 @@ impl Objects {
 
 #[test]
 fn helm_and_kubernetes_take_it_with_every_file_of_values() {
+    let oldest = format!(">={}-0", manifests::OLDEST);
+    assert_eq!(read(&format!("{CHART}/Chart.yaml"))["kubeVersion"], oldest);
     let directory = tempfile::tempdir().expect("a directory");
     for name in files(&format!("{CHART}/ci"), "-values.yaml") {
         manifests::lint(&chart(), &values(&name));

@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 
 /// The version of Kubernetes that charts are rendered and checked for: the newest that `kubernetes-validate` knows.
 pub const KUBERNETES: &str = "1.37.0";
+/// The oldest that the chart is meant for.
+pub const OLDEST: &str = "1.25.0";
 
 fn tool(arguments: &[&str]) -> Output {
     Command::new(script()).args(arguments).output().expect("tests/tools/real can be started")
@@ -40,12 +42,14 @@ pub fn lint(chart: &Path, values: &Path) {
     passes(&["helm", "lint", "--strict", &chart.to_string_lossy(), "--values", &values.to_string_lossy()]);
 }
 
-/// Checks manifests against the schemas of Kubernetes; kinds it does not know are left out.
+/// Checks manifests against the schemas of the oldest and of the newest Kubernetes; kinds it does not know are left out.
 ///
 /// # Panics
 /// With what it says, if a manifest is not valid.
 pub fn check_kubernetes(file: &Path) {
-    passes(&["kubernetes-validate", "--strict", "-k", KUBERNETES, &file.to_string_lossy()]);
+    for version in [OLDEST, KUBERNETES] {
+        passes(&["kubernetes-validate", "--strict", "-k", version, &file.to_string_lossy()]);
+    }
 }
 
 /// What Prometheus' operator takes: the text of its definition of a kind, by its plural.
