@@ -19,7 +19,11 @@ use std::process::Command;
 use std::time::Duration;
 use upswell::domain::calendar::Instant;
 use upswell::engine::shard::Shard;
+use upswell::service::lane::GROUP;
 use upswell::service::worker::MOVED_AT_ONCE;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Facts that are timed together.
 const BATCH: usize = 1_000;
@@ -73,14 +77,14 @@ fn measure(accounts: usize, usage_days: usize) {
     assert_eq!(shard.totals().expect("it is live").as_of, Instant(NOW));
 
     let mut numbers = Numbers(7);
-    let today = batches(&mut shard, |event| Used::new(numbers.below(accounts), NOW - 1_000, NOW, event), Used::apply);
+    let today = batches(&mut shard, |event| Used::new(numbers.below(accounts), NOW - 1_000, NOW, event), Used::apply_group);
     let late = batches(
         &mut shard,
         |event| {
             let day = 1 + numbers.below(90) as i64;
             Used::new(numbers.below(accounts), NOW - day * DAY, NOW, event)
         },
-        Used::apply,
+        Used::apply_group,
     );
     let change = batches(
         &mut shard,
@@ -88,7 +92,7 @@ fn measure(accounts: usize, usage_days: usize) {
             let at = NOW - 1 - (event % 1_000_000) as i64;
             Change::new(numbers.below(accounts), at, 1 + numbers.below(60) as i64, event)
         },
-        Change::apply,
+        Change::apply_group,
     );
     let per_account = |figure: f64| figure / accounts as f64;
     let midnight = per_account(midnight.as_nanos() as f64);
@@ -98,13 +102,13 @@ fn measure(accounts: usize, usage_days: usize) {
 }
 
 /// Median time of one event in nanoseconds: events are made outside the time that counts, a batch at a time.
-fn batches<T>(shard: &mut Shard, mut event: impl FnMut(u64) -> T, apply: impl Fn(&T, &mut Shard)) -> f64 {
+fn batches<T>(shard: &mut Shard, mut event: impl FnMut(u64) -> T, apply: impl Fn(&[T], &mut Shard)) -> f64 {
     let first = (1 << 50) + ((shard.dedup_entries() as u64) << 20);
     let mut times: Vec<Duration> = (0..BATCHES as u64)
         .map(|batch| {
             let events: Vec<T> = (0..BATCH as u64).map(|number| event(first + batch * BATCH as u64 + number)).collect();
             let began = busy_time();
-            events.iter().for_each(|event| apply(event, shard));
+            events.chunks(GROUP).for_each(|group| apply(group, shard));
             busy_time() - began
         })
         .skip(BATCHES / 10)

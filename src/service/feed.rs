@@ -14,7 +14,7 @@ pub trait Feed {
         Self: 'f;
 
     /// The next record, without waiting.
-    fn poll(&mut self) -> Offer<Self::Fetched<'_>>;
+    fn poll(&self) -> Offer<Self::Fetched<'_>>;
 
     /// The offset after the last thing taken, control and aborted records included; `None` before the first, and where it is too
     /// early to ask again.
@@ -26,7 +26,7 @@ pub trait Fetched {
     fn record(&self) -> Record<'_>;
 
     /// A copy that may be kept: what was fetched pins a whole buffer of the client.
-    fn detach(self) -> OwnedMessage;
+    fn detach(&self) -> OwnedMessage;
 }
 
 /// A record, wherever it lies.
@@ -63,8 +63,8 @@ impl Fetched for Message<'_> {
         Record { offset: self.offset(), timestamp: self.timestamp(), key, value, headers: Headers::Unread(self) }
     }
 
-    fn detach(self) -> OwnedMessage {
-        Message::detach(&self)
+    fn detach(&self) -> OwnedMessage {
+        Message::detach(self)
     }
 }
 
@@ -75,15 +75,15 @@ impl Fetched for OwnedMessage {
         Record { offset: self.offset(), timestamp: self.timestamp().to_millis(), key, value, headers }
     }
 
-    fn detach(self) -> OwnedMessage {
-        self
+    fn detach(&self) -> OwnedMessage {
+        self.clone()
     }
 }
 
 impl Feed for Source {
     type Fetched<'f> = Message<'f>;
 
-    fn poll(&mut self) -> Offer<Message<'_>> {
+    fn poll(&self) -> Offer<Message<'_>> {
         Source::poll(self)
     }
 

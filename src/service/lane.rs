@@ -7,24 +7,47 @@
 use super::board::{Board, Stall};
 use super::feed::{Feed, Fetched, Record};
 use super::ledger::{Halt, Ledger, Surroundings};
+use super::reading::Reading;
 use crate::adapter::kafka::consumer::Offer;
 use crate::domain::facts::TopicKind;
 use crate::wire::telemetry::StopReason;
 use rdkafka::message::OwnedMessage;
+use smallvec::SmallVec;
+use std::collections::VecDeque;
 
 /// Records taken from one topic before the others have their turn.
 const BATCH: usize = 500;
+/// Records that are read before the first of them is applied.
+pub const GROUP: usize = 16;
+
+type Group<R> = SmallVec<[R; GROUP]>;
 
 /// One topic of a partition.
 pub struct Lane<F> {
     topic: TopicKind,
     feed: F,
-    held: Option<Held>,
+    /// Fetched, and not taken yet.
+    held: VecDeque<Held>,
+    /// What comes after all records that were fetched.
+    fault: Option<Fault>,
     /// What the client said of this partition, while there are records it does not bring.
     trouble: Option<String>,
 }
 
-/// The record that has to wait.
+/// Why nothing can be read after the records that were fetched.
+enum Fault {
+    Truncated,
+    Unreadable(String),
+}
+
+/// What a feed offers instead of a record.
+enum Break {
+    Empty,
+    Trouble(String),
+    Fault(Fault),
+}
+
+/// A record that has to wait.
 struct Held {
     message: OwnedMessage,
     /// How often the ends of the logs had been seen when it came, by topic.
@@ -33,14 +56,14 @@ struct Held {
 
 impl<F: Feed> Lane<F> {
     pub fn new(topic: TopicKind, feed: F) -> Lane<F> {
-        Lane { topic, feed, held: None, trouble: None }
+        Lane { topic, feed, held: VecDeque::new(), fault: None, trouble: None }
     }
 
     pub fn feed(&mut self) -> &mut F {
         &mut self.feed
     }
 
-    /// Takes the held record, then up to a batch. Answers how many were taken, and what keeps it from going on.
+    /// Takes the held records, then up to a batch. Answers how many were taken, and what keeps it from going on.
     pub fn take_in(&mut self, board: &Board, ledger: &mut Ledger, around: &mut Surroundings) -> (usize, Option<Halt>) {
         let outcome = self.take_batch(board, ledger, around);
         around.count(self.topic);
@@ -48,27 +71,39 @@ impl<F: Feed> Lane<F> {
     }
 
     fn take_batch(&mut self, board: &Board, ledger: &mut Ledger, around: &mut Surroundings) -> (usize, Option<Halt>) {
-        let mut taken = 0;
-        if let Some(held) = self.held.take() {
-            if let Err(halt) = ledger.take(self.topic, held.message.record(), |topic| held.end(board, topic), around) {
-                self.held = Some(held);
-                return (0, Some(halt));
-            }
-            taken += 1;
-        }
-        while taken < BATCH {
-            match self.feed.poll() {
-                Offer::Record(fetched) => {
-                    if let Err(halt) = take(self.topic, fetched.record(), ledger, around) {
-                        self.held = Some(Held::new(fetched.detach(), board));
-                        return (taken, Some(halt));
-                    }
-                    taken += 1;
+        let (mut taken, mut more) = (0, true);
+        loop {
+            while let Some(held) = self.held.pop_front() {
+                let record = held.message.record();
+                let reading = ledger.read(self.topic, record, around);
+                if let Err(halt) = take(self.topic, (record, reading), |topic| held.end(board, topic), ledger, around) {
+                    self.held.push_front(held);
+                    return (taken, Some(halt));
                 }
-                Offer::Empty => break,
-                Offer::Truncated => return (taken, Some(truncated(self.topic, ledger))),
-                Offer::Unreadable(fault) => return (taken, Some(unreadable(self.topic, &fault, ledger))),
-                Offer::Troubled(trouble) => self.trouble = Some(trouble),
+                taken += 1;
+            }
+            if let Some(fault) = self.fault.take() {
+                return (taken, Some(fault.halt(self.topic, ledger)));
+            }
+            if taken >= BATCH || !more {
+                break;
+            }
+            let mut group = Group::new();
+            match fetch(&self.feed, &mut group, GROUP.min(BATCH - taken)) {
+                None => {}
+                Some(Break::Empty) => more = false,
+                Some(Break::Trouble(trouble)) => self.trouble = Some(trouble),
+                Some(Break::Fault(fault)) => self.fault = Some(fault),
+            }
+            // All are read before the first is applied: what they need from memory arrives meanwhile.
+            let readings: Group<_> = group.iter().map(|fetched| ledger.read(self.topic, fetched.record(), around)).collect();
+            readings.iter().flatten().for_each(|reading| reading.warm(&ledger.shard));
+            for (index, (fetched, reading)) in group.iter().zip(readings).enumerate() {
+                if let Err(halt) = take(self.topic, (fetched.record(), reading), |_| None, ledger, around) {
+                    self.held.extend(group[index..].iter().map(|fetched| Held::new(fetched.detach(), board)));
+                    return (taken, Some(halt));
+                }
+                taken += 1;
             }
         }
         if taken > 0 || board.lag(self.topic) == Some(0) {
@@ -80,7 +115,7 @@ impl<F: Feed> Lane<F> {
     /// Control and aborted records move the consumer's position, but never come out of the queue.
     pub fn pass_control_records(&mut self, board: &Board, ledger: &mut Ledger) {
         let behind = board.lag(self.topic).is_none_or(|lag| lag > 0);
-        if !behind || self.held.is_some() {
+        if !behind || !self.held.is_empty() || self.fault.is_some() {
             return;
         }
         if let Some(position) = self.feed.position() {
@@ -102,17 +137,42 @@ impl Held {
     }
 }
 
-/// Takes a record that has just come. One before the next offset is in the state already: a seek may take a moment to bite.
-fn take(topic: TopicKind, record: Record, ledger: &mut Ledger, around: &mut Surroundings) -> Result<(), Halt> {
+impl Fault {
+    fn halt(&self, topic: TopicKind, ledger: &Ledger) -> Halt {
+        let (name, next) = (&ledger.topics[topic as usize].name, ledger.next(topic));
+        match self {
+            Fault::Truncated => Halt::Stop(StopReason::LogTruncated, truncation(name, next)),
+            Fault::Unreadable(fault) => Halt::Stop(StopReason::UnreadableLog, unreadable(name, fault, next)),
+        }
+    }
+}
+
+/// Fetches up to so many records. What comes instead of a further one, if something does.
+fn fetch<'f, F: Feed>(feed: &'f F, group: &mut Group<F::Fetched<'f>>, most: usize) -> Option<Break> {
+    while group.len() < most {
+        match feed.poll() {
+            Offer::Record(fetched) => group.push(fetched),
+            Offer::Empty => return Some(Break::Empty),
+            Offer::Troubled(trouble) => return Some(Break::Trouble(trouble)),
+            Offer::Truncated => return Some(Break::Fault(Fault::Truncated)),
+            Offer::Unreadable(fault) => return Some(Break::Fault(Fault::Unreadable(fault))),
+        }
+    }
+    None
+}
+
+/// Takes a record and its reading. One before the next offset is in the state already: a seek may take a moment to bite.
+fn take(
+    topic: TopicKind,
+    (record, reading): (Record, Option<Reading>),
+    end: impl Fn(TopicKind) -> Option<i64>,
+    ledger: &mut Ledger,
+    around: &mut Surroundings,
+) -> Result<(), Halt> {
     if record.offset < ledger.next(topic) {
         return Ok(());
     }
-    ledger.take(topic, record, |_| None, around)
-}
-
-fn truncated(topic: TopicKind, ledger: &Ledger) -> Halt {
-    let (name, next) = (&ledger.topics[topic as usize].name, ledger.next(topic));
-    Halt::Stop(StopReason::LogTruncated, truncation(name, next))
+    ledger.take(topic, (record, reading), end, around)
 }
 
 /// The sentence about a log that does not hold the next offset.
@@ -123,13 +183,11 @@ pub fn truncation(topic: &str, next: i64) -> String {
     )
 }
 
-fn unreadable(topic: TopicKind, fault: &str, ledger: &Ledger) -> Halt {
-    let (name, next) = (&ledger.topics[topic as usize].name, ledger.next(topic));
-    let detail = format!(
-        "{name} cannot be read from offset {next} on ({fault}), and nothing is skipped. Restore the log from a replica, or use \
+fn unreadable(topic: &str, fault: &str, next: i64) -> String {
+    format!(
+        "{topic} cannot be read from offset {next} on ({fault}), and nothing is skipped. Restore the log from a replica, or use \
          a build whose client knows the compression and format, and start again."
-    );
-    Halt::Stop(StopReason::UnreadableLog, detail)
+    )
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@
 use super::board::Stall;
 use super::feed::Record;
 use super::placement::{Evidence, Misplaced, Placement};
-use super::schemas::{Found, Schemas};
+use super::reading::{Outcome, Reading};
+use super::schemas::Schemas;
 use crate::adapter::kafka::letters::{Letter, Letters, Origin, Post};
-use crate::domain::accept;
 use crate::domain::calendar::{Instant, Zone};
-use crate::domain::facts::{FactKind, RawFact, Rejection, TopicKind};
+use crate::domain::facts::{FactKind, Rejection, TopicKind};
 use crate::engine::plan::Plan;
 use crate::engine::rejected::Rejected;
-use crate::engine::shard::{Shard, UsageVerdict};
+use crate::engine::shard::Shard;
 use crate::wire::checkpoint::{Position, TOPICS};
 use crate::wire::framing::{self, Frame};
 use crate::wire::telemetry::{StopReason, Telemetry};
@@ -130,17 +130,22 @@ impl Ledger {
         }
     }
 
-    /// Takes one record: applies it, counts it, or sends its letter. On failure the record stays to be taken. `end` is the end
-    /// of each topic's log, if it was seen after the record.
+    /// Reads a record of a topic of events. What a retry is depends on what was taken before it.
+    pub fn read<'r>(&self, topic: TopicKind, record: Record<'r>, around: &mut Surroundings) -> Option<Reading<'r>> {
+        topic.fact_kind().map(|kind| Reading::of(kind, record, &self.shard, around))
+    }
+
+    /// Takes one record, with its reading if it has one: applies it, counts it, or sends its letter. On failure the record stays to be
+    /// taken. `end` is the end of each topic's log, if it was seen after the record.
     pub fn take(
         &mut self,
         topic: TopicKind,
-        record: Record,
+        (record, reading): (Record, Option<Reading>),
         end: impl Fn(TopicKind) -> Option<i64>,
         around: &mut Surroundings,
     ) -> Result<(), Halt> {
-        match topic.fact_kind() {
-            Some(kind) => self.take_event(kind, record, around)?,
+        match topic.fact_kind().zip(reading) {
+            Some((kind, reading)) => self.take_event(kind, record, reading, around)?,
             None => self.take_retry(record, end, around)?,
         }
         let at = record.timestamp.map(Instant);
@@ -155,8 +160,8 @@ impl Ledger {
         Ok(())
     }
 
-    fn take_event(&mut self, kind: FactKind, record: Record, around: &mut Surroundings) -> Result<(), Halt> {
-        match self.judge(kind, record, around) {
+    fn take_event(&mut self, kind: FactKind, record: Record, reading: Reading, around: &mut Surroundings) -> Result<(), Halt> {
+        match self.judge(kind, reading, record, around) {
             Verdict::Rejected(rejection) => {
                 self.send_letter(kind.into(), record, None, &rejection)?;
                 self.rejected[kind as usize].insert(record.offset, rejection.reason);
@@ -184,7 +189,7 @@ impl Ledger {
                 retries.unknown_origin.add(1);
             }
             Claim::Ahead { .. } => return Err(Halt::Wait),
-            Claim::Rejected { kind, origin } => match self.judge(kind, record, around) {
+            Claim::Rejected { kind, origin } => match self.judge(kind, Reading::of(kind, record, &self.shard, around), record, around) {
                 Verdict::Rejected(rejection) => {
                     self.send_letter(TopicKind::Retries, record, Some(&origin), &rejection)?;
                     retries.rejected.add(rejection.reason, 1);
@@ -218,23 +223,15 @@ impl Ledger {
         }
     }
 
-    fn judge(&mut self, kind: FactKind, record: Record, around: &mut Surroundings) -> Verdict {
-        let frame = match framing::parse(record.value) {
-            Ok(frame) => frame,
-            Err(rejection) => return Verdict::Rejected(rejection),
+    fn judge(&mut self, kind: FactKind, reading: Reading, record: Record, around: &Surroundings) -> Verdict {
+        let (fact, aim) = match reading {
+            Reading::Fact(fact, aim) => (fact, aim),
+            Reading::Rejected(rejection) => return Verdict::Rejected(rejection),
+            Reading::Unknown(sentence) => return Verdict::Unknown(sentence),
         };
-        let decoder = match around.schemas.decoder(frame, kind) {
-            Found::Decoder(decoder) => decoder,
-            Found::Rejected(rejection) => return Verdict::Rejected(rejection),
-            Found::NotYet(sentence) => return Verdict::Unknown(sentence),
-        };
-        let (Frame::Confluent { datum, .. } | Frame::SingleObject { datum, .. }) = frame;
-        let record_at = record.timestamp.map(Instant);
-        let applied = decoder.decode(datum).and_then(|raw| apply(&raw, record_at, &mut self.shard, &around.plan));
-        let new_customer = match applied {
-            Ok(Outcome::Duplicate) => return Verdict::Duplicate,
-            Ok(Outcome::Applied(new_customer)) => new_customer,
-            Err(rejection) => return Verdict::Rejected(rejection),
+        let new_customer = match fact.apply(aim, record.timestamp.map(Instant), &mut self.shard) {
+            Outcome::Duplicate => return Verdict::Duplicate,
+            Outcome::Applied(new_customer) => new_customer,
         };
         match new_customer.map(|customer| around.placement.judge(&self.evidence, kind, customer, self.partition)) {
             None | Some(Ok(())) => Verdict::Applied,
@@ -286,39 +283,6 @@ fn settle(verdict: Verdict, topic: TopicKind, around: &mut Surroundings) -> Resu
         Verdict::Rejected(_) => {}
     }
     Ok(())
-}
-
-/// What applying a decoded event found.
-pub enum Outcome<'a> {
-    /// With the customer, if they are new to the shard.
-    Applied(Option<&'a str>),
-    Duplicate,
-}
-
-/// Accepts a decoded event and applies it.
-///
-/// # Errors
-/// It cannot be used.
-pub fn apply<'a>(
-    raw: &RawFact<'a>,
-    record_at: Option<Instant>,
-    shard: &mut Shard,
-    plan: &Plan,
-) -> Result<Outcome<'a>, Rejection> {
-    match raw {
-        RawFact::Subscription(raw) => {
-            let fact = accept::subscription(raw, &plan.rates)?;
-            let applied = shard.apply_subscription(&fact);
-            Ok(Outcome::Applied(applied.new_customer.then_some(fact.customer_id)))
-        }
-        RawFact::Usage(raw) => {
-            let fact = accept::usage(raw, &plan.rates, record_at)?;
-            match shard.apply_usage(&fact, record_at) {
-                UsageVerdict::Applied(applied) => Ok(Outcome::Applied(applied.new_customer.then_some(fact.customer_id))),
-                UsageVerdict::Duplicate => Ok(Outcome::Duplicate),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

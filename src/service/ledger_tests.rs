@@ -88,7 +88,8 @@ impl World {
     /// Takes a record, answering the registry's questions; `end` is that of all logs.
     fn take(&mut self, topic: TopicKind, message: &OwnedMessage, end: Option<i64>) -> Result<(), Halt> {
         loop {
-            let taken = self.ledger.take(topic, message.record(), |_| end, &mut self.around);
+            let reading = self.ledger.read(topic, message.record(), &mut self.around);
+            let taken = self.ledger.take(topic, (message.record(), reading), |_| end, &mut self.around);
             self.around.count(topic);
             if !matches!(taken, Err(Halt::Stall(Stall::Registry(_)))) || !self.answer() {
                 return taken;

@@ -26,6 +26,7 @@ pub mod parking;
 pub mod partition;
 pub mod placement;
 mod readiness;
+pub mod reading;
 mod restorer;
 mod rounds;
 pub mod schemas;

@@ -131,45 +131,45 @@ pub struct Reader {
     pub cluster: Cluster,
     pub topic: usize,
     pub partition: usize,
-    pub next: i64,
-    pub polled: bool,
+    pub next: Cell<i64>,
+    pub polled: Cell<bool>,
 }
 
 impl Feed for Reader {
     type Fetched<'f> = OwnedMessage;
 
-    fn poll(&mut self) -> Offer<OwnedMessage> {
+    fn poll(&self) -> Offer<OwnedMessage> {
         let state = &mut *self.cluster.state();
         if state.poll_trouble > 0 {
             state.poll_trouble -= 1;
             return Offer::Troubled("no leader".to_owned());
         }
         let log = &state.logs[self.topic][self.partition];
-        if self.next < log.start {
+        if self.next.get() < log.start {
             return Offer::Truncated;
         }
-        self.polled = true;
+        self.polled.set(true);
         if state.fetched == 0 {
             return Offer::Empty;
         }
         let skipped = |offset: i64| state.skip_every.is_some_and(|every| offset % every == every - 1);
-        let found = log.entries.range(self.next..).find(|(offset, _)| !skipped(**offset));
+        let found = log.entries.range(self.next.get()..).find(|(offset, _)| !skipped(**offset));
         let unreadable =
             |offset: i64| state.unreadable.is_some_and(|at| at.0 == self.topic && at.1 == self.partition && offset >= at.2);
         if found.is_some_and(|(offset, _)| unreadable(*offset)) {
             return Offer::Unreadable("codec 7 is not known".to_owned());
         }
         let Some((offset, entry)) = found else {
-            self.next = self.next.max(log.end);
+            self.next.set(self.next.get().max(log.end));
             return Offer::Empty;
         };
         state.fetched -= 1;
-        self.next = offset + 1;
+        self.next.set(offset + 1);
         Offer::Record(entry.message.clone())
     }
 
     fn position(&mut self) -> Option<i64> {
-        self.polled.then(|| self.next + self.cluster.state().pass_too_far)
+        self.polled.get().then(|| self.next.get() + self.cluster.state().pass_too_far)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::shadow::{Circumstances, Shadow};
 use crate::surveys::Survey;
 use crate::trouble::{Doing, Kind, Saboteur};
 use crossbeam_channel::{Receiver, TryRecvError, never, unbounded};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -472,7 +473,7 @@ impl Instance {
         let past = if self.mistake == Some(Mistake::SeekPast) { 1 } else { 0 };
         let reader = |topic: usize| {
             let next = (next[topic] - back + past).max(0);
-            Reader { cluster: self.cluster.clone(), topic, partition: partition as usize, next, polled: false }
+            Reader { cluster: self.cluster.clone(), topic, partition: partition as usize, next: Cell::new(next), polled: Cell::new(false) }
         };
         (0..self.config.topics).map(reader).collect()
     }

@@ -17,7 +17,7 @@ use crate::engine::plan::Plan;
 use crate::engine::rejected::Rejected;
 use crate::engine::report::Report;
 use crate::engine::shard::Shard;
-use crate::service::ledger::apply;
+use crate::service::reading::Fact;
 use crate::service::schemas::{Found, Schemas};
 use crate::wire::checkpoint::{Damage, Identity, Manifest, TopicIdentity};
 use crate::wire::framing::{self, Frame};
@@ -205,8 +205,10 @@ impl Auditor {
         };
         let (Frame::Confluent { datum, .. } | Frame::SingleObject { datum, .. }) = frame;
         let record_at = message.timestamp().to_millis().map(Instant);
-        let applied = decoder.decode(datum).and_then(|raw| apply(&raw, record_at, &mut recount.shard, &self.plan).map(drop));
-        applied.unwrap_or_else(|rejection| recount.refuse(kind, message, &rejection));
+        match decoder.decode(datum).and_then(|raw| Fact::accept(&raw, record_at, &self.plan.rates)) {
+            Ok(fact) => _ = fact.apply(fact.aim(&recount.shard), record_at, &mut recount.shard),
+            Err(rejection) => recount.refuse(kind, message, &rejection),
+        }
         Ok(())
     }
 

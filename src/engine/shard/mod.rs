@@ -16,7 +16,7 @@ pub(super) use capture::RESTORED;
 pub use look::{Frozen, Listed};
 
 use super::accounts::{Accounts, PARTS, Place};
-use super::dedup::{Dedup, Memory};
+use super::dedup::{Dedup, Memory, Remembered};
 use super::key::Key;
 use super::part::prefetch_account;
 use super::plan::Plan;
@@ -94,6 +94,13 @@ struct View {
     moving: Option<Moving>,
 }
 
+/// Where a fact's account will be looked for in a shard, and what a usage event is remembered by: worked out once.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim {
+    place: Place,
+    event: Option<Remembered>,
+}
+
 /// What applying a fact found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applied {
@@ -169,9 +176,36 @@ impl Shard {
         }
     }
 
+    /// Says that a subscription fact is coming.
+    pub fn aim_subscription(&self, fact: &SubscriptionFact) -> Aim {
+        let place = self.accounts.place(fact.customer_id);
+        prefetch_account(&self.accounts.part(place.part).read(), place.hash);
+        Aim { place, event: None }
+    }
+
+    /// Says that a usage fact is coming: all that has to come from memory is asked for.
+    #[inline]
+    pub fn aim_usage(&self, fact: &UsageFact) -> Aim {
+        let event = self.dedup.id(fact.customer_id, fact.event_id);
+        let place = self.accounts.place(fact.customer_id);
+        prefetch_account(&self.accounts.part(place.part).read(), place.hash);
+        Aim { place, event: Some(event) }
+    }
+
+    /// Says that the account of a fact that was aimed at this shard is about to be needed: it has come from memory, its blocks have not.
+    #[inline]
+    pub fn warm(&self, Aim { place, .. }: Aim, customer_id: &str) {
+        let part = self.accounts.part(place.part).read();
+        Accounts::get(&part, place, customer_id).into_iter().for_each(Account::prefetch);
+    }
+
     /// Takes up a subscription fact.
     pub fn apply_subscription(&mut self, fact: &SubscriptionFact) -> Applied {
-        let place = self.accounts.place(fact.customer_id);
+        self.apply_subscription_at(self.aim_subscription(fact), fact)
+    }
+
+    /// Takes up a subscription fact that was aimed at this shard.
+    pub fn apply_subscription_at(&mut self, Aim { place, .. }: Aim, fact: &SubscriptionFact) -> Applied {
         let mut part = self.accounts.part(place.part).write();
         let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
         account.prefetch();
@@ -205,17 +239,19 @@ impl Shard {
 
     /// Takes up a usage fact; `record_at` is the Kafka record's timestamp.
     pub fn apply_usage(&mut self, fact: &UsageFact, record_at: Option<Instant>) -> UsageVerdict {
+        self.apply_usage_at(self.aim_usage(fact), fact, record_at)
+    }
+
+    /// Takes up a usage fact that was aimed at this shard.
+    pub fn apply_usage_at(&mut self, Aim { place, event }: Aim, fact: &UsageFact, record_at: Option<Instant>) -> UsageVerdict {
         if let Some(record_at) = record_at {
             self.dedup.observe(record_at, self.clock);
         }
-        // All that has to come from memory is asked for before any of it is waited for.
-        let id = self.dedup.id(fact.customer_id, fact.event_id);
-        let place = self.accounts.place(fact.customer_id);
-        let mut part = self.accounts.part(place.part).write();
-        prefetch_account(&part, place.hash);
-        if !self.dedup.insert(id) {
+        let event = event.unwrap_or_else(|| self.dedup.id(fact.customer_id, fact.event_id));
+        if !self.dedup.insert(event) {
             return UsageVerdict::Duplicate;
         }
+        let mut part = self.accounts.part(place.part).write();
         let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
         Look::before_change(&mut self.look, place, fact.customer_id, account, &self.symbols);
         self.changes.before_change(&self.accounts, place, fact.customer_id, account);
