@@ -7,11 +7,13 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use upswell_testkit::http::{self, Answer};
 use upswell_testkit::program::{Signal, command, signal, text as path};
 use upswell_testkit::samples::Samples;
 use upswell_testkit::{RealKafka, Registry, Upswell, manifests, promtool, series, wait};
 
 const FILE: &str = "deploy/compose.yaml";
+const WEB: &str = "deploy/compose/web.yml";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_upswell");
 /// Ports that programs of the images listen on, by service.
 const LISTENS: [(&str, &[&str]); 6] = [
@@ -25,6 +27,14 @@ const LISTENS: [(&str, &[&str]); 6] = [
 
 fn services() -> Value {
     read(FILE)["services"].clone()
+}
+
+/// The configuration of Upswell there, with files of this machine.
+fn config() -> String {
+    let (config, inside) = (text("deploy/compose/upswell.yaml"), "/etc/upswell/web.yml");
+    let mount = format!("./compose/web.yml:{inside}:ro");
+    assert!(config.contains(inside) && words(&services()["upswell"]["volumes"]).any(|volume| volume == mount));
+    config.replace(inside, path(&repository(WEB)))
 }
 
 fn words(value: &Value) -> impl Iterator<Item = &str> {
@@ -120,7 +130,9 @@ fn addresses_lead_to_services_and_their_ports() {
 
 #[test]
 fn every_configuration_passes_its_own_check() {
-    let config = repository("deploy/compose/upswell.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("upswell.yaml");
+    std::fs::write(&config, self::config()).expect("a file");
     let outcome = command(PROGRAM, &["check", "--offline", "--config", path(&config)]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.stdout.contains(":9817"), "{}", outcome.stdout);
@@ -131,7 +143,7 @@ fn every_configuration_passes_its_own_check() {
         "the rates are the generator's"
     );
     promtool::check_alertmanager(&repository("deploy/compose/alertmanager.yml"));
-    let directory = tempfile::tempdir().expect("a directory");
+    promtool::check_web_config(&repository(WEB));
     let file = directory.path().join("prometheus.yml");
     let rules = repository("deploy/prometheus/upswell.rules.yml");
     let prometheus = text("deploy/compose/prometheus.yml").replace("/etc/prometheus/upswell.rules.yml", path(&rules));
@@ -175,6 +187,18 @@ impl Drop for Generator {
     }
 }
 
+/// What the service answers the user of the compose file, by the password that Prometheus there has.
+fn asked(service: &Upswell, path: &str) -> Option<Answer> {
+    let user = &read("deploy/compose/prometheus.yml")["scrape_configs"][0]["basic_auth"];
+    let [name, password] = ["username", "password"].map(|key| user[key].as_str().expect("a text"));
+    assert!(text(FILE).contains(&format!("(user {name}, password {password})")), "whoever looks at the page is told");
+    http::get(&format!("http://{name}:{password}@{}{path}", service.address()))
+}
+
+fn scrape(service: &Upswell) -> Option<Samples> {
+    asked(service, "/metrics").map(|answer| Samples::parse(&answer.body))
+}
+
 #[test]
 fn the_stream_reaches_the_service_and_goes_on_until_it_is_stopped() {
     let (kafka, registry) = (RealKafka::start(), Registry::start());
@@ -184,12 +208,12 @@ fn the_stream_reaches_the_service_and_goes_on_until_it_is_stopped() {
     }
     let arguments = generator(&kafka.bootstrap(), &registry.url());
     let mut generator = Generator::start(&arguments);
-    let config = text("deploy/compose/upswell.yaml").replace("kafka:9092", &kafka.bootstrap());
-    let config = config.replace("http://registry:8080/apis/ccompat/v7", &registry.url());
+    let config =
+        config().replace("kafka:9092", &kafka.bootstrap()).replace("http://registry:8080/apis/ccompat/v7", &registry.url());
     let mut service = Upswell::run(PROGRAM, &config);
     service.wait("events of the last day are counted", |service| {
         generator.runs();
-        let samples = Samples::parse(&service.get("/metrics")?.body);
+        let samples = scrape(service)?;
         let newest = samples.value("upswell_last_event_timestamp_seconds", &[("topic", "billing.usage")])?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
         (newest > now - 2.0 * 86_400.0 && newest <= now + 60.0).then_some(())
@@ -197,13 +221,21 @@ fn the_stream_reaches_the_service_and_goes_on_until_it_is_stopped() {
     service.wait_ready();
     // Events are counted as they are taken in, the figures follow with the next view.
     let samples = service.wait("the figures follow", |service| {
-        let samples = Samples::parse(&service.get("/metrics")?.body);
+        let samples = scrape(service)?;
         samples.value("upswell_mrr", &[]).is_some_and(|mrr| mrr > 1_000.0).then_some(samples)
     });
     assert!(samples.sum("upswell_events_rejected_total", &[]) > 0.0, "a few events are broken, so that dead letters are seen");
     // The retries topic, three topics of 8 partitions, the shipped rules, nine about the service; no receiver.
     assert_eq!(series::shape(&samples)[6..], [2, 1, 24, 5, 9, 0]);
     assert_eq!(samples.count(), series::most(&series::shape(&samples)) - absent(&samples));
+    let listing = "/api/v1/customers?window=trailing_365d&movement=expansion";
+    let customers = asked(&service, listing).expect("an answer");
+    assert!(
+        customers.status == 200 && !customers.json()["customers"].as_array().expect("a list").is_empty(),
+        "{}",
+        customers.body
+    );
+    assert_eq!(["/", listing].map(|path| service.get(path).map(|answer| answer.status)), [Some(401); 2], "strangers");
     generator.runs();
     let again = command(PROGRAM, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(again.code, Some(1), "{}", again.stderr);

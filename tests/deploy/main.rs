@@ -3,12 +3,15 @@
 //!
 //! `BLESS=1 cargo test --test deploy` writes anew what is copied or derived; read the difference before keeping it.
 
+mod access;
 mod chart;
+mod combinations;
 mod compose;
 mod container;
 mod dashboard;
 mod demo;
 mod lint;
+mod operator;
 mod queries;
 mod series;
 mod unit;

@@ -1,11 +1,13 @@
 //! Charts rendered by Helm, and the checkers of manifests and compose files: what they say.
 
 use crate::parts::script;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The version of Kubernetes that charts are rendered and checked for: the newest that `kubernetes-validate` knows.
 pub const KUBERNETES: &str = "1.37.0";
+/// The oldest that the chart is meant for.
+pub const OLDEST: &str = "1.25.0";
 
 fn tool(arguments: &[&str]) -> Output {
     Command::new(script()).args(arguments).output().expect("tests/tools/real can be started")
@@ -40,12 +42,35 @@ pub fn lint(chart: &Path, values: &Path) {
     passes(&["helm", "lint", "--strict", &chart.to_string_lossy(), "--values", &values.to_string_lossy()]);
 }
 
-/// Checks manifests against the schemas of Kubernetes; kinds it does not know are left out.
+/// Checks manifests against the schemas of the oldest and of the newest Kubernetes; kinds it does not know are left out.
 ///
 /// # Panics
 /// With what it says, if a manifest is not valid.
 pub fn check_kubernetes(file: &Path) {
-    passes(&["kubernetes-validate", "--strict", "-k", KUBERNETES, &file.to_string_lossy()]);
+    for version in [OLDEST, KUBERNETES] {
+        passes(&["kubernetes-validate", "--strict", "-k", version, &file.to_string_lossy()]);
+    }
+}
+
+/// What Prometheus' operator takes: the text of its definition of a kind, by its plural.
+///
+/// # Panics
+/// There is none.
+pub fn definition(plural: &str) -> String {
+    let output = tool(&["definition", plural]);
+    assert!(output.status.success(), "{plural}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Checks files against a JSON schema.
+///
+/// # Panics
+/// With what does not fit.
+pub fn check_schema(schema: &Path, files: &[PathBuf]) {
+    let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+    let schema = schema.to_string_lossy();
+    let fixed = ["check-jsonschema", "--schemafile", &schema];
+    passes(&fixed.into_iter().chain(files.iter().map(AsRef::as_ref)).collect::<Vec<_>>());
 }
 
 /// Checks a file against the specification of compose files.
