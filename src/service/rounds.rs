@@ -17,7 +17,8 @@ use crossbeam_channel::{Receiver, never};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 
-/// After a round that took a while, the next one waits for so many times as long: views are kept fresh in a fraction of the time.
+/// After rounds that took a while, the next one waits for so many times as long as the shorter of the last two: views are kept fresh in
+/// a fraction of the time, and one round that had to wait for a processor delays no other.
 const REST: u32 = 4;
 /// But no longer than this: a new civil day takes long and holds nobody up meanwhile.
 const MOST_REST: Duration = Duration::from_secs(2);
@@ -35,6 +36,8 @@ pub struct Rounds {
     round: Option<Round>,
     /// Before which no round is begun.
     due: Option<Moment>,
+    /// How long the last round took.
+    took: Duration,
 }
 
 /// One round under way.
@@ -53,7 +56,16 @@ struct Round {
 
 impl Rounds {
     pub fn new(plan: Arc<Plan>, segment_windows: Arc<[String]>, partitions: usize) -> Rounds {
-        Rounds { plan, segment_windows, partitions, as_of: Zone::EARLIEST_VIEW, complete: false, round: None, due: None }
+        Rounds {
+            plan,
+            segment_windows,
+            partitions,
+            as_of: Zone::EARLIEST_VIEW,
+            complete: false,
+            round: None,
+            due: None,
+            took: Duration::ZERO,
+        }
     }
 
     /// Begins a round for the present instant, unless one is under way or the last one is too recent for what it took.
@@ -86,7 +98,9 @@ impl Rounds {
         if round.missing == 0
             && let Some(round) = self.round.take()
         {
-            self.due = Some(Moment::now() + (round.began.elapsed() * REST).min(MOST_REST));
+            let took = round.began.elapsed();
+            self.due = Some(Moment::now() + (took.min(self.took) * REST).min(MOST_REST));
+            self.took = took;
             self.finish(round, assignment, published, telemetry);
         }
     }
