@@ -298,7 +298,11 @@ impl Desk {
 
     fn note_sighting(&mut self, ticket: u64, sighting: Sighting) {
         let Some(sight) = self.sights.get_mut(&ticket) else { return };
-        let Some(view) = self.shared.published.view() else { return };
+        let Some(view) = self.shared.published.view() else {
+            // Partitions are given up: whether the customer is here cannot be said, and no later answer would change that.
+            let (refusal, sight) = (self.unknown(), self.sights.remove(&ticket));
+            return sight.into_iter().for_each(|sight| give(sight.answering, Err(refusal.clone())));
+        };
         sight.missing -= 1;
         sight.partitions += sighting.partitions;
         if let Some((counted, portrait)) = sighting.found {

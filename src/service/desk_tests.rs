@@ -272,3 +272,14 @@ fn a_customer_that_nobody_has_is_not_found_once_all_have_said_so() {
     desk.tidy(Moment::now() + SIGHT_DEADLINE);
     assert_eq!(refused(late), Reason::Unavailable);
 }
+
+#[test]
+fn a_customer_is_not_waited_for_once_partitions_are_given_up() {
+    let (mut desk, told) = desk(true);
+    let answer = ask(&mut desk, Asked::Customer("a".to_owned()));
+    let Ok(Control::Sight { ticket, .. }) = told.try_recv() else { panic!("nobody is asked") };
+    desk.shared.published.withdraw();
+    desk.note(Event { ticket, reply: Reply::Sighting(Box::new(Sighting { partitions: 1, found: None })) });
+    assert_eq!(refused(answer), Reason::Unavailable);
+    assert!(desk.sights.is_empty(), "the answers of the others are nobody's");
+}
