@@ -3,6 +3,7 @@
 //! The files of `http.web_config` are read by the configuration as `upswell run` reads them, and `promtool` finds each of them valid.
 
 mod customers;
+mod kept;
 mod limits;
 mod passwords;
 mod prometheus;
