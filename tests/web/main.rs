@@ -2,6 +2,7 @@
 //!
 //! The files of `http.web_config` are read by the configuration as `upswell run` reads them, and `promtool` finds each of them valid.
 
+mod commands;
 mod customers;
 mod kept;
 mod limits;

@@ -53,10 +53,7 @@ fn a_new_certificate_is_shown_to_new_connections() {
 fn a_file_that_loses_what_it_asks_for_opens_nothing() {
     let tls = "tls_server_config: { cert_file: cert.pem, key_file: key.pem }\n";
     let plain = format!("basic_auth_users: {{ ada: {HASH} }}\n");
-    for (whole, halves) in [
-        (file(HASH), vec!["", tls]),
-        (plain, vec!["\n# users\n", "basic_auth_users:\n"]),
-    ] {
+    for (whole, halves) in [(file(HASH), vec!["", tls]), (plain, vec!["\n# users\n", "basic_auth_users:\n"])] {
         let site = Site::with(&whole);
         let ask = |arguments: &[&str]| match whole.starts_with("tls") {
             true => site.tls("/metrics", arguments),
