@@ -2,6 +2,7 @@
 //! that survives a reader who has seen enough.
 
 mod columns;
+mod instance;
 
 pub mod alerts;
 pub mod audit;
@@ -76,27 +77,7 @@ pub fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Reads the address of a running service, without the slash at its end.
-///
-/// # Errors
-/// It is no URL.
-pub fn service_url(text: &str) -> Result<String, String> {
-    let valid = text.starts_with("http://") || text.starts_with("https://");
-    if valid { Ok(text.trim_end_matches('/').to_owned()) } else { Err("write a URL such as http://127.0.0.1:9817".to_owned()) }
-}
-
 /// The value of `NO_COLOR`, which turns colour off unless it is empty.
 pub fn no_color() -> Option<String> {
     std::env::var_os("NO_COLOR").map(|value| value.to_string_lossy().into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_have_a_scheme() {
-        assert_eq!(service_url("http://h:1/").as_deref(), Ok("http://h:1"));
-        assert!(service_url("h:1").is_err());
-    }
 }

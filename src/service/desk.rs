@@ -1,9 +1,12 @@
 //! The desk: where questions of the API about customers and closed periods are taken and answered.
 //!
-//! What needs a look at every account is asked of all workers at once, one question at a time; others wait for a moment. Listings are
-//! kept for a while for paging, so that all pages are of one version; histories, so that a closed period is not computed again for
-//! every chart. The desk has a thread of its own and waits for nobody: answers of workers come as events.
+//! What needs a look at every account is asked of all workers at once, one question at a time; others wait for a moment. A look that
+//! takes longer than whoever asked can wait goes on, and its answer is there when they ask again. Listings are kept for a while for
+//! paging, so that all pages are of one version; histories, so that a closed period is not computed again for every chart. The desk
+//! has a thread of its own and waits for nobody: answers of workers come as events.
 
+use super::audience::{Answering, Audience, give};
+use super::overdue::Overdue;
 use super::shelf::{Footing, Shelf};
 use super::surveys::{Counted, Order, Part, Sighting, Unanswered};
 use super::{Control, Shared};
@@ -23,7 +26,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant as Moment};
-use tokio::sync::oneshot;
 
 /// How often the desk looks after what is overdue.
 const BEAT: Duration = Duration::from_millis(250);
@@ -61,8 +63,6 @@ pub enum Reply {
     Sighting(Box<Sighting>),
 }
 
-type Answering = oneshot::Sender<Result<Answer, Refusal>>;
-
 /// What the desk knows and waits for.
 pub struct Desk {
     control: Sender<Control>,
@@ -77,35 +77,27 @@ pub struct Desk {
     waiting: VecDeque<(Moment, Wanted, Answering)>,
     sights: HashMap<u64, Sight>,
     shelf: Shelf,
+    overdue: Overdue,
     /// The reporting zone; it takes a restart to change it.
     zone: Zone,
     ids: RandomState,
 }
 
 /// What a survey is made for.
-#[derive(Clone)]
-enum Wanted {
-    Listing { question: Question, limit: usize },
-    History { every: Period, limit: usize },
-}
-
-impl Wanted {
-    fn question(&self) -> Question {
-        match self {
-            Wanted::Listing { question, .. } => question.clone(),
-            Wanted::History { every, limit } => Question::Closed { every: *every, most: *limit },
-        }
-    }
+struct Wanted {
+    question: Question,
+    /// Rows of a page, or periods.
+    limit: usize,
 }
 
 /// A survey under way.
 struct Survey {
     ticket: u64,
-    wanted: Wanted,
-    answering: Answering,
+    question: Question,
+    audience: Audience,
     deadline: Moment,
     missing: usize,
-    /// What a history depended on when it was asked for.
+    /// What the answer depended on beside facts when it was asked for.
     footing: Footing,
     counted: Vec<Counted>,
     found: Option<Found>,
@@ -141,6 +133,7 @@ impl Desk {
             waiting: VecDeque::new(),
             sights: HashMap::new(),
             shelf: Shelf::default(),
+            overdue: Overdue::default(),
             zone,
             ids: RandomState::new(),
         }
@@ -174,27 +167,42 @@ impl Desk {
                 give(answering, page);
             }
             Asked::Customer(customer_id) => self.look_for(customer_id, answering),
-            Asked::Listing { question, limit } => self.queue(Wanted::Listing { question, limit }, answering),
-            Asked::History { every, limit } => self.queue(Wanted::History { every, limit }, answering),
+            Asked::Listing { question, limit } => self.queue(Wanted { question, limit }, answering),
+            Asked::History { every, limit } => {
+                self.queue(Wanted { question: Question::Closed { every, most: limit }, limit }, answering);
+            }
         }
     }
 
     fn queue(&mut self, wanted: Wanted, answering: Answering) {
+        let now = Moment::now();
+        if let Some(answer) = self.known(&wanted, now) {
+            return give(answering, Ok(answer));
+        }
+        let under_way = self.survey.as_mut().filter(|survey| survey.audience.is_slow() && survey.question == wanted.question);
+        if let Some(survey) = under_way {
+            return survey.audience.join(wanted.limit, answering, now);
+        }
         if self.waiting.len() >= QUEUE {
             return give(answering, Err(Refusal::new(Reason::Busy, BUSY)));
         }
-        self.waiting.push_back((Moment::now() + TURN, wanted, answering));
+        self.waiting.push_back((now + TURN, wanted, answering));
+    }
+
+    /// An answer that is there already, and still good.
+    fn known(&mut self, Wanted { question, limit }: &Wanted, now: Moment) -> Option<Answer> {
+        let footing = self.footing(&*self.shared.published.view()?);
+        match question {
+            Question::Closed { every, most } => self.shelf.history(*every, *most, footing, now).map(Answer::History),
+            _ => self.overdue.listing(question, footing, now).map(|listing| self.first_page(&listing, *limit, now)),
+        }
     }
 
     /// Begins the next survey if none is under way, and gives up what takes too long.
     fn tidy(&mut self, now: Moment) {
         self.shelf.tidy(now);
-        if self.survey.as_ref().is_some_and(|survey| survey.answering.is_closed()) {
-            self.survey = None;
-        }
-        if let Some(late) = self.survey.take_if(|survey| survey.deadline <= now) {
-            give(late.answering, Err(Refusal::new(Reason::Unavailable, LATE)));
-        }
+        self.overdue.tidy(now);
+        self.tidy_survey(now);
         while self.survey.is_none()
             && let Some((_, wanted, answering)) = self.waiting.pop_front()
         {
@@ -211,21 +219,31 @@ impl Desk {
         }
     }
 
+    /// Gives up the survey that takes too long, or that nobody waits for or was told to come back for.
+    fn tidy_survey(&mut self, now: Moment) {
+        let others = !self.waiting.is_empty();
+        let late = self.survey.take_if(|survey| survey.deadline <= now);
+        late.into_iter().for_each(|survey| survey.audience.refuse(&Refusal::new(Reason::Unavailable, LATE)));
+        self.survey.take_if(|survey| {
+            survey.audience.tidy(now);
+            survey.audience.is_gone(others, now)
+        });
+    }
+
     fn begin(&mut self, wanted: Wanted, answering: Answering, now: Moment) {
         let Some(view) = self.shared.published.view() else { return give(answering, Err(self.unknown())) };
-        if let Wanted::History { every, limit } = &wanted
-            && let Some(history) = self.shelf.history(*every, *limit, self.footing(&view), now)
-        {
-            return give(answering, Ok(Answer::History(history)));
+        if let Some(answer) = self.known(&wanted, now) {
+            return give(answering, Ok(answer));
         }
         self.tickets += 1;
-        let (ticket, question) = (self.tickets, wanted.question());
-        let order = Order { ticket, question, answer: self.answer.clone() };
+        let (ticket, Wanted { question, limit }) = (self.tickets, wanted);
+        let order = Order { ticket, question: question.clone(), answer: self.answer.clone() };
         if self.control.send(Control::Survey(order)).is_err() {
             return give(answering, Err(Refusal::new(Reason::Unavailable, ENDING)));
         }
         let (deadline, missing, footing) = (now + SURVEY_DEADLINE, self.workers, self.footing(&view));
-        self.survey = Some(Survey { ticket, wanted, answering, deadline, missing, footing, counted: Vec::new(), found: None });
+        let audience = Audience::new(limit, answering, now);
+        self.survey = Some(Survey { ticket, question, audience, deadline, missing, footing, counted: Vec::new(), found: None });
     }
 
     fn look_for(&mut self, customer_id: String, answering: Answering) {
@@ -259,7 +277,7 @@ impl Desk {
             Reply::Unanswered(why) => {
                 if let Some(survey) = self.survey.take_if(|survey| survey.ticket == ticket) {
                     let sentence = if why == Unanswered::Moved { MOVED } else { CHANGED };
-                    give(survey.answering, Err(Refusal::new(Reason::Unavailable, sentence)));
+                    survey.audience.refuse(&Refusal::new(Reason::Unavailable, sentence));
                 }
             }
             Reply::Part(part) => {
@@ -280,7 +298,11 @@ impl Desk {
 
     fn note_sighting(&mut self, ticket: u64, sighting: Sighting) {
         let Some(sight) = self.sights.get_mut(&ticket) else { return };
-        let Some(view) = self.shared.published.view() else { return };
+        let Some(view) = self.shared.published.view() else {
+            // Partitions are given up: whether the customer is here cannot be said, and no later answer would change that.
+            let (refusal, sight) = (self.unknown(), self.sights.remove(&ticket));
+            return sight.into_iter().for_each(|sight| give(sight.answering, Err(refusal.clone())));
+        };
         sight.missing -= 1;
         sight.partitions += sighting.partitions;
         if let Some((counted, portrait)) = sighting.found {
@@ -295,35 +317,49 @@ impl Desk {
     }
 
     fn finish(&mut self, survey: Survey) {
-        let Survey { wanted, answering, footing, counted, found, .. } = survey;
-        let Some(view) = self.shared.published.view() else { return give(answering, Err(self.unknown())) };
+        let Survey { question, audience, footing, counted, found, .. } = survey;
+        let Some(view) = self.shared.published.view() else { return audience.refuse(&self.unknown()) };
         let (Some(found), true) = (found, is_whole(&counted, &view)) else {
-            return give(answering, Err(Refusal::new(Reason::Unavailable, MOVED)));
+            return audience.refuse(&Refusal::new(Reason::Unavailable, MOVED));
         };
-        let version = version(&counted, &view);
-        let answer = match wanted {
-            Wanted::Listing { question, limit } => self.listing(question, limit, version, &counted, found),
-            Wanted::History { every, limit } => {
-                let (history, now) = (self.history(every, version, &view, found), self.footing(&view));
-                // One that was made while a day, a configuration or the partitions changed is good for whoever waited, and nobody else.
-                if footing == now && counted.len() == view.live_partitions {
-                    self.shelf.keep_history(history.clone(), limit, now, Moment::now());
-                }
-                Ok(Answer::History(history))
+        let (version, now) = (version(&counted, &view), Moment::now());
+        // What was made while a day, a configuration or the partitions changed is good for whoever waited, and nobody else.
+        let keeps = footing == self.footing(&view) && counted.len() == view.live_partitions;
+        if let Question::Closed { every, most } = question {
+            let history = self.history(every, version, &view, found);
+            if keeps {
+                self.shelf.keep_history(history.clone(), most, footing, now);
             }
-        };
-        give(answering, answer);
+            return audience.each(|_| Answer::History(history.clone()));
+        }
+        match self.listing(question, version, &counted, found) {
+            Err(refusal) => audience.refuse(&refusal),
+            Ok(listing) => {
+                if keeps && audience.is_slow() {
+                    self.overdue.keep(listing.clone(), footing, now);
+                }
+                audience.each(|limit| self.first_page(&listing, limit, now));
+            }
+        }
     }
 
-    /// Puts a listing on the shelf, if it adds up to the totals of its version; its first page.
+    /// The first page of a listing, which is kept on the shelf if there are more.
+    fn first_page(&mut self, listing: &Arc<Listing>, limit: usize, now: Moment) -> Answer {
+        let page = Page::of(listing.clone(), 0, limit);
+        if page.next().is_some() && self.shelf.listing(listing.id, now).is_none() {
+            self.shelf.keep_listing(listing.clone(), now);
+        }
+        Answer::Page(page)
+    }
+
+    /// A listing, if it adds up to the totals of its version.
     fn listing(
         &mut self,
         question: Question,
-        limit: usize,
         version: Version,
         counted: &[Counted],
         found: Found,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Arc<Listing>, Refusal> {
         let Found::Customers(rows) = found else { return Err(defect("a listing without rows")) };
         let (rows, found) = rows.done();
         let mut total = found;
@@ -340,12 +376,7 @@ impl Desk {
             tracing::error!(?total, ?found, ?question, "a listing does not add up to its totals");
             return Err(defect("the customers do not add up to the total"));
         }
-        let listing = Arc::new(Listing { id: self.fresh_id(), version, question, edges, total, rows });
-        let page = Page::of(listing.clone(), 0, limit);
-        if page.next().is_some() {
-            self.shelf.keep_listing(listing, Moment::now());
-        }
-        Ok(Answer::Page(page))
+        Ok(Arc::new(Listing { id: self.fresh_id(), version, question, edges, total, rows }))
     }
 
     fn history(&self, every: Period, version: Version, view: &View, found: Found) -> Arc<History> {
@@ -418,11 +449,6 @@ fn no_such(customer_id: &str, partitions: usize, view: &View) -> Refusal {
 
 fn defect(what: &str) -> Refusal {
     Refusal::new(Reason::Internal, format!("The answer is not shown because {what}: please report this as a defect."))
-}
-
-/// Whoever asked may have gone.
-fn give(answering: Answering, answer: Result<Answer, Refusal>) {
-    let _ = answering.send(answer);
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The desk with workers played by hand.
 
+use super::super::audience::{HELD, PATIENCE};
 use super::*;
 use crate::adapter::clock::Clock;
 use crate::domain::calendar::Instant;
@@ -12,6 +13,7 @@ use crate::engine::survey::rows::{Order as By, Row, Rows, Why};
 use crate::wire::published::Published;
 use crate::wire::telemetry::Telemetry;
 use crossbeam_channel::unbounded;
+use tokio::sync::oneshot;
 
 const NOW: Instant = Instant(1_789_027_200_000);
 
@@ -163,6 +165,69 @@ fn one_after_another_and_not_forever() {
 }
 
 #[test]
+fn a_look_that_takes_longer_than_anybody_waits_goes_on_and_is_had_on_the_next_try() {
+    let (mut desk, told) = desk(true);
+    let first = ask(&mut desk, listing(1));
+    let order = order(&told);
+    desk.tidy(Moment::now() + PATIENCE);
+    assert_eq!(refused(first), Reason::Unavailable, "told to ask again");
+    let second = ask(&mut desk, listing(2));
+    let other = ask(&mut desk, Asked::Listing { question: Question::Likely(By::Amount), limit: 1 });
+    assert!(told.try_recv().is_err(), "the look goes on, and nothing else is begun");
+    reply(&mut desk, &order, [part(1, NOW, &[3, 9], 12), part(0, NOW, &[5], 5)]);
+    let joined = page(second);
+    assert_eq!(joined.rows().iter().map(|row| row.amount).collect::<Vec<_>>(), [9, 5]);
+    let third = page(ask(&mut desk, listing(1)));
+    assert_eq!((third.rows()[0].amount, third.listing.id), (9, joined.listing.id), "it is there for a while");
+    let cursor = third.next().expect("a further page");
+    assert_eq!(page(ask(&mut desk, Asked::Page { cursor, question: None, limit: 1 })).rows()[0].amount, 5);
+    assert!(matches!(told.try_recv(), Ok(Control::Survey(order)) if order.question == Question::Likely(By::Amount)));
+    assert!(told.try_recv().is_err(), "and nobody was asked for it once more");
+    drop(other);
+}
+
+#[test]
+fn a_look_that_nobody_comes_back_for_makes_way() {
+    let (mut desk, told) = desk(true);
+    let first = ask(&mut desk, listing(1));
+    let _first = (order(&told), first);
+    let start = Moment::now();
+    desk.tidy(start + PATIENCE);
+    desk.tidy(start + PATIENCE + HELD);
+    assert!(desk.survey.is_some(), "it is in nobody's way");
+    let other = ask(&mut desk, Asked::Listing { question: Question::Likely(By::Amount), limit: 1 });
+    assert!(told.try_recv().is_err());
+    desk.tidy(start + PATIENCE + HELD);
+    assert!(matches!(told.try_recv(), Ok(Control::Survey(order)) if order.question == Question::Likely(By::Amount)));
+    drop(other);
+}
+
+#[test]
+fn a_listing_that_comes_in_time_is_made_anew_for_the_next() {
+    let (mut desk, told) = desk(true);
+    let first = ask(&mut desk, listing(1));
+    let asked = order(&told);
+    reply(&mut desk, &asked, [part(1, NOW, &[3, 9], 12), part(0, NOW, &[5], 5)]);
+    page(first);
+    let _second = ask(&mut desk, listing(1));
+    order(&told);
+}
+
+#[test]
+fn a_history_on_the_shelf_waits_for_nobody() {
+    let (mut desk, told) = desk(true);
+    let history = || Asked::History { every: Period::Month, limit: 2 };
+    let _first = ask(&mut desk, history());
+    let asked = order(&told);
+    let counted = |partition| Counted { partition, as_of: NOW, offsets: vec![], listed: None };
+    let part = |partition| Reply::Part(Part { counted: vec![counted(partition)], found: Some(Found::Periods(vec![])) });
+    reply(&mut desk, &asked, [part(0), part(1)]);
+    let _listing = ask(&mut desk, listing(1));
+    order(&told);
+    assert!(matches!(ask(&mut desk, history()).try_recv(), Ok(Ok(Answer::History(_)))), "while a listing is made");
+}
+
+#[test]
 fn before_there_is_a_view_nobody_is_asked() {
     let (mut desk, told) = desk(false);
     let history = Asked::History { every: Period::Month, limit: 2 };
@@ -206,4 +271,15 @@ fn a_customer_that_nobody_has_is_not_found_once_all_have_said_so() {
     let late = ask(&mut desk, Asked::Customer("b".to_owned()));
     desk.tidy(Moment::now() + SIGHT_DEADLINE);
     assert_eq!(refused(late), Reason::Unavailable);
+}
+
+#[test]
+fn a_customer_is_not_waited_for_once_partitions_are_given_up() {
+    let (mut desk, told) = desk(true);
+    let answer = ask(&mut desk, Asked::Customer("a".to_owned()));
+    let Ok(Control::Sight { ticket, .. }) = told.try_recv() else { panic!("nobody is asked") };
+    desk.shared.published.withdraw();
+    desk.note(Event { ticket, reply: Reply::Sighting(Box::new(Sighting { partitions: 1, found: None })) });
+    assert_eq!(refused(answer), Reason::Unavailable);
+    assert!(desk.sights.is_empty(), "the answers of the others are nobody's");
 }

@@ -10,6 +10,7 @@
 pub mod alerting;
 pub mod archivist;
 pub mod assignment;
+mod audience;
 pub mod beginning;
 pub mod board;
 mod conductor;
@@ -22,6 +23,7 @@ pub mod lane;
 pub mod ledger;
 mod memory;
 mod opening;
+mod overdue;
 pub mod parking;
 pub mod partition;
 pub mod placement;

@@ -70,7 +70,12 @@ fn misuse_is_exit_code_2_and_says_so_on_stderr() {
         &["dead-letters", "replay", "--config", "c", "--origin", "billing.usage/3/42"],
         &["alerts", "list", "--url", "localhost:9817"],
         &["alerts", "test", "--config", "c"],
+        &["alerts", "list", "--user", "ada"],
+        &["alerts", "list", "--password-file", "p"],
+        &["alerts", "list", "--user", "ada", "--password-file", "missing"],
+        &["alerts", "list", "--url", "http://ada:p@localhost:9817"],
         &["healthcheck", "--url", "localhost:9817"],
+        &["healthcheck", "--tls-cert-file", "c"],
         &["schema", "invoices"],
         &["schema", "--log-level", "loud"],
     ] {

@@ -1,8 +1,9 @@
 //! Looks at all accounts: what is listed is what was so when the look was frozen, and adds up, whatever happens meanwhile.
 
+use crate::build::{ms, setup};
 use crate::harness::{Live, Twin, equal, plan, property};
 use crate::history::{History, Step, history};
-use crate::twin::facts::Event;
+use crate::twin::facts::{Event, Usage};
 use crate::twin::setup::Setup;
 use proptest::prelude::*;
 use upswell::domain::calendar::Instant;
@@ -178,21 +179,55 @@ fn a_closed_period_is_what_a_report_at_its_edge_has() {
     });
 }
 
+/// Usage so many days after the beginning of 2025.
+fn usage_of(customer_id: &str, number: i64, amount: i64) -> Event {
+    Event::Usage(Usage {
+        event_id: Some(format!("{customer_id}{number}")),
+        customer_id: Some(customer_id.to_owned()),
+        used_at: Some(ms("2025-01-01") + number * 86_400_000),
+        meter: Some("m".to_owned()),
+        amount: Some(amount),
+        currency: Some("USD".to_owned()),
+    })
+}
+
+fn usage(number: i64) -> Event {
+    usage_of("a", number, 1_000_000 * (1 + number / 30))
+}
+
+#[test]
+fn periods_are_known_of_usage_that_began_after_what_is_not_kept() {
+    let (setup, end) = (setup("trailing_30d"), ms("2026-03-15"));
+    let days = (end - ms("2025-01-01")) / 86_400_000;
+    let live = |begun: i64| {
+        let mut live = Live::new(&setup);
+        live.shard.go_live(Instant(ms("2025-01-01")));
+        for number in 0..days {
+            // Time passes by records too; what was used for nothing has no part in any figure.
+            let at = ms("2025-01-01") + number * 86_400_000 + 3_600_000;
+            let used = (number >= begun).then(|| usage(number));
+            for event in [usage_of("b", number, 0)].into_iter().chain(used) {
+                live.apply_at(&event, Some(at)).expect("a good event");
+            }
+            live.advance(at);
+        }
+        live.advance(end);
+        live
+    };
+    let kept = live(days - 1).shard.portrait("a").expect("a customer").usage_since;
+    let kept = i64::from(kept.0) - ms("2025-01-01") / 86_400_000;
+    for (begun, is_known) in [(kept + 64, true), (kept + 63, true), (kept + 62, false), (kept + 1, false), (kept - 9, false)] {
+        let fresh = closed(&mut Live::fed(&setup, &(begun..days).map(usage).collect::<Vec<_>>(), end), Period::Month, 100);
+        let all = reached(fresh.expect("periods"));
+        assert!(all.len() >= 2, "{all:?}");
+        let periods = reached(closed(&mut live(begun), Period::Month, 100).expect("periods"));
+        assert_eq!(periods, if is_known { all } else { vec![] }, "{} days after what is kept", begun - kept);
+    }
+}
+
 #[test]
 fn history_keeps_the_usage_days_that_closed_months_need() {
-    use crate::build::{ms, setup};
-    use crate::twin::facts::Usage;
     let setup = setup("trailing_7d");
-    let usage = |number: i64| {
-        Event::Usage(Usage {
-            event_id: Some(format!("u{number}")),
-            customer_id: Some("a".to_owned()),
-            used_at: Some(ms("2025-01-01") + number * 86_400_000),
-            meter: Some("m".to_owned()),
-            amount: Some(1_000_000 * (1 + number / 30)),
-            currency: Some("USD".to_owned()),
-        })
-    };
     let end = ms("2026-03-15");
     let days = (end - ms("2025-01-01")) / 86_400_000;
     let mut known = Vec::new();

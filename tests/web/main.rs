@@ -2,7 +2,9 @@
 //!
 //! The files of `http.web_config` are read by the configuration as `upswell run` reads them, and `promtool` finds each of them valid.
 
+mod commands;
 mod customers;
+mod kept;
 mod limits;
 mod passwords;
 mod prometheus;

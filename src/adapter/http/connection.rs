@@ -3,7 +3,7 @@
 //! axum's own server has none, so hyper is driven here. A client that sends its header slowly, sends a huge one, never reads its
 //! answer, drags a handshake out, or opens connections without end is cut off; everybody else notices nothing.
 
-use super::guard::Peer;
+use super::guard::{Peer, REQUEST_TIME};
 use super::standing::Standing;
 use axum::Router;
 use hyper::server::conn::{http1, http2};
@@ -38,7 +38,7 @@ const HEADER_TIME: Duration = Duration::from_secs(67);
 const CONNECTION_AGE: Duration = Duration::from_secs(600);
 /// The same for a connection on which a stream of events was begun: the stream ends then, and the page opens another.
 const STREAM_AGE: Duration = Duration::from_secs(3_600);
-/// Time for the answers under way once the end was asked for.
+/// Time for the answers under way once the server's end was asked for, and for a stream once its connection's was.
 const GRACE: Duration = Duration::from_secs(5);
 /// Pause after a connection could not be accepted (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -76,6 +76,14 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
     }
 }
 
+/// What ends a connection beside its client and its age.
+struct Ends {
+    /// The server's end.
+    stopped: watch::Receiver<()>,
+    /// A change of the file of `http.web_config`: who was let in before may not be any more, a stream that was begun included.
+    changes: watch::Receiver<()>,
+}
+
 /// One connection, to its end. What goes wrong on it is the client's affair: it is not logged.
 async fn converse(
     stream: TcpStream,
@@ -85,16 +93,17 @@ async fn converse(
     _permit: OwnedSemaphorePermit,
 ) {
     let _ = stream.set_nodelay(true);
+    let ends = Ends { stopped, changes: standing.changes() };
     let armed = standing.current();
     let Some(acceptor) = &armed.acceptor else {
-        return talk(stream, false, router, Peer::default(), stopped).await;
+        return talk(stream, false, router, Peer::default(), ends).await;
     };
     match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
             let (_, session) = stream.get_ref();
             let http2 = session.alpn_protocol() == Some(b"h2");
-            let peer = Peer { certified: armed.lets_in(session.peer_certificates()), ..Peer::default() };
-            talk(stream, http2, router, peer, stopped).await;
+            let peer = Peer::over_tls(armed.clone(), session.peer_certificates());
+            talk(stream, http2, router, peer, ends).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => {}
@@ -102,7 +111,7 @@ async fn converse(
 }
 
 /// Speaks HTTP over a connection that is made.
-async fn talk<S>(stream: S, http2: bool, router: Router, peer: Peer, stopped: watch::Receiver<()>)
+async fn talk<S>(stream: S, http2: bool, router: Router, peer: Peer, ends: Ends)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -117,17 +126,17 @@ where
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.timer(TokioTimer::new()).keep_alive_interval(HEADER_TIME).max_concurrent_streams(STREAMS_OF_A_CONNECTION);
         builder.max_header_list_size(HEADER_BYTES as u32).max_send_buf_size(BUFFER_BYTES);
-        attend(builder.serve_connection(stream, service), &peer, stopped).await;
+        attend(builder.serve_connection(stream, service), &peer, ends).await;
     } else {
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
         builder.max_header_size(HEADER_BYTES).max_buf_size(BUFFER_BYTES);
-        attend(builder.serve_connection(stream, service), &peer, stopped).await;
+        attend(builder.serve_connection(stream, service), &peer, ends).await;
     }
 }
 
-/// Drives a connection until its client, its age or the server's end ends it.
-async fn attend(connection: impl GracefulConnection, peer: &Peer, mut stopped: watch::Receiver<()>) {
+/// Drives a connection until its client, its age, a change of who is let in, or the server's end ends it.
+async fn attend(connection: impl GracefulConnection, peer: &Peer, mut ends: Ends) {
     tokio::pin!(connection);
     let old = async {
         sleep(CONNECTION_AGE).await;
@@ -137,9 +146,12 @@ async fn attend(connection: impl GracefulConnection, peer: &Peer, mut stopped: w
     };
     tokio::select! {
         _ = connection.as_mut() => return,
-        _ = stopped.changed() => {}
+        _ = ends.stopped.changed() => {}
+        _ = ends.changes.changed() => {}
         () = old => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ = timeout(GRACE, connection).await;
+    // The server's own end waits for nobody longer than [`GRACE`].
+    let time = if peer.streams.load(Relaxed) { GRACE } else { REQUEST_TIME };
+    let _ = timeout(time, connection).await;
 }

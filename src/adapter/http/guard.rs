@@ -6,7 +6,7 @@
 //! framing and loading from elsewhere.
 
 use super::answer::Failure;
-use super::standing::Standing;
+use super::standing::{Armed, Standing};
 use super::web::Web;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State as Shared};
@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, SizeHint};
+use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -54,12 +55,33 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// What is known of a request's connection. The connection puts it into every request's extensions.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Peer {
-    /// Whether the client showed the certificate that is asked for, if one is.
-    pub certified: bool,
+    /// What was in force when the connection was made; `None` without TLS.
+    armed: Option<Arc<Armed>>,
+    /// The certificates that the client showed, its own first.
+    shown: Vec<CertificateDer<'static>>,
+    /// Whether those let it in by what was in force.
+    certified: bool,
     /// Whether a stream was begun: such a connection may become older.
     pub streams: AtomicBool,
+}
+
+impl Peer {
+    /// A client that showed these certificates in its handshake, which went well with `armed` in force.
+    pub fn over_tls(armed: Arc<Armed>, shown: Option<&[CertificateDer<'static>]>) -> Peer {
+        let shown = shown.unwrap_or_default().to_vec();
+        Peer { certified: armed.lets_in(&shown), armed: Some(armed), shown, streams: AtomicBool::default() }
+    }
+
+    /// Whether the client showed the certificate that is asked for by what is in force now.
+    fn is_certified(&self, now: &Arc<Armed>) -> bool {
+        match &self.armed {
+            None => false,
+            Some(armed) if Arc::ptr_eq(armed, now) => self.certified,
+            Some(_) => now.still_lets_in(&self.shown),
+        }
+    }
 }
 
 /// Put into a request's extensions where customers must not be named to whoever asks.
@@ -70,7 +92,7 @@ pub struct CustomersWithheld;
 pub async fn admit(Shared(standing): Shared<Arc<Standing>>, request: Request, next: Next) -> Response {
     let armed = standing.current();
     let (mut parts, body) = request.into_parts();
-    let answer = match judge(&standing, &armed.web, &parts).await {
+    let answer = match judge(&standing, &armed, &parts).await {
         Err(refusal) => refusal.into_response(),
         Ok(room) => {
             if withheld(&standing, &armed.web, &parts).is_some() {
@@ -90,13 +112,13 @@ pub async fn admit(Shared(standing): Shared<Arc<Standing>>, request: Request, ne
 }
 
 /// Lets a request pass, with room for its stream if it asks for one.
-async fn judge(standing: &Standing, web: &Web, request: &Parts) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+async fn judge(standing: &Standing, armed: &Arc<Armed>, request: &Parts) -> Result<Option<OwnedSemaphorePermit>, Failure> {
     let (path, headers) = (request.uri.path(), &request.headers);
     if declared_length(headers).is_some_and(|length| length > BODY_BYTES) {
         return Err(Failure::too_large(format!("The request's body is too large: send at most {BODY_BYTES} bytes.")));
     }
     if !HEALTH.contains(&path) {
-        authenticate(standing, web, request).await?;
+        authenticate(standing, armed, request).await?;
     }
     if changes_something(&request.method) && is_cross_site(headers, &request.uri, standing.own_host()) {
         return Err(Failure::forbidden(
@@ -104,7 +126,7 @@ async fn judge(standing: &Standing, web: &Web, request: &Parts) -> Result<Option
         ));
     }
     if is_customer_data(path)
-        && let Some(sentence) = withheld(standing, web, request)
+        && let Some(sentence) = withheld(standing, &armed.web, request)
     {
         return Err(Failure::forbidden(sentence));
     }
@@ -123,9 +145,10 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn authenticate(standing: &Standing, web: &Web, request: &Parts) -> Result<(), Failure> {
-    let certified = request.extensions.get::<Arc<Peer>>().is_some_and(|peer| peer.certified);
-    if web.requires_certificate() && !certified {
+async fn authenticate(standing: &Standing, armed: &Arc<Armed>, request: &Parts) -> Result<(), Failure> {
+    let web = &armed.web;
+    let certified = || request.extensions.get::<Arc<Peer>>().is_some_and(|peer| peer.is_certified(armed));
+    if web.requires_certificate() && !certified() {
         let sentence = "This server asks for a client certificate of an authority that it knows, with a name that it lets in: \
                         only /-/healthy and /-/ready answer without.";
         return Err(Failure::forbidden(sentence));

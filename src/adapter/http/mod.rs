@@ -16,6 +16,7 @@ mod standing;
 mod tls;
 mod web;
 
+pub use guard::REQUEST_TIME;
 pub use passwords::check_hash;
 pub use standing::Standing;
 pub use tls::{cipher_suite, group, server as tls_server, version};

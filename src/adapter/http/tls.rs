@@ -110,6 +110,14 @@ fn provider(tls: &Tls) -> CryptoProvider {
     CryptoProvider { cipher_suites, kx_groups, ..all }
 }
 
+/// What judges the certificates of clients, if any are asked for.
+///
+/// # Errors
+/// A sentence about the authority.
+pub fn judge(tls: &Tls) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
+    verifier(&tls.clients, Arc::new(provider(tls)))
+}
+
 fn verifier(clients: &Clients, provider: Arc<CryptoProvider>) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
     let (Clients::IfGiven { authorities } | Clients::Required { authorities, .. }) = clients else { return Ok(None) };
     let mut roots = RootCertStore::empty();
@@ -128,9 +136,8 @@ fn certificates(what: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, S
 }
 
 /// Whether a client that showed these certificates, the first of which was verified to be its own, is one of those that are let in.
-pub fn lets_in(clients: &Clients, shown: Option<&[CertificateDer<'_>]>) -> bool {
-    let own = shown.and_then(<[_]>::first);
-    match (clients, own) {
+pub fn lets_in(clients: &Clients, shown: &[CertificateDer<'_>]) -> bool {
+    match (clients, shown.first()) {
         (Clients::Anybody | Clients::IfGiven { .. }, _) => true,
         (Clients::Required { .. }, None) => false,
         (Clients::Required { names, .. }, Some(_)) if names.is_empty() => true,

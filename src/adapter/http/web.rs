@@ -84,6 +84,28 @@ impl Web {
     }
 }
 
+impl Web {
+    /// What this asks for and `other` does not any more; `None` while `other` lets in nobody unknown whom this keeps out.
+    ///
+    /// A file that is read half written, or that was emptied by accident, looks just like one that no longer wants it.
+    pub fn loses_to(&self, other: &Web) -> Option<&'static str> {
+        let named = |web: &Web| {
+            web.tls.as_ref().is_some_and(|tls| matches!(&tls.clients, Clients::Required { names, .. } if !names.is_empty()))
+        };
+        if *self != Web::default() && *other == Web::default() {
+            Some("the file is empty")
+        } else if !self.users.0.is_empty() && other.users.0.is_empty() {
+            Some("basic_auth_users is gone")
+        } else if self.requires_certificate() && !other.requires_certificate() {
+            Some("client certificates are not required any more")
+        } else if named(self) && !named(other) {
+            Some("client_allowed_sans is gone")
+        } else {
+            None
+        }
+    }
+}
+
 /// The file, and how it is read.
 #[derive(Clone, Debug)]
 pub struct WebFile {

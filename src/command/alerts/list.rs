@@ -1,8 +1,8 @@
 //! `upswell alerts list`: what `/api/v1/alerts` of a running service says, for people or as it is.
 
-use crate::adapter::peer;
 use crate::command::columns::lay_out;
-use crate::command::{Failure, print, say, service_url};
+use crate::command::instance::Instance;
+use crate::command::{Failure, print, say};
 use crate::wire::plain;
 use anyhow::anyhow;
 use clap::ValueEnum;
@@ -14,14 +14,14 @@ Firing alerts come first. With `--format json` the answer of the service is prin
 
 Examples:
   upswell alerts list
-  upswell alerts list --url http://upswell:9817 --format json";
+  upswell alerts list --url http://upswell:9817 --format json
+  upswell alerts list --url https://upswell:9817 --tls-ca-file ca.pem --user ada --password-file /run/secrets/ada";
 
 /// Arguments of `upswell alerts list`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Address of the running service
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9817", value_parser = service_url)]
-    url: String,
+    #[command(flatten)]
+    instance: Instance,
     /// A table for people, or the JSON of the service
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -60,10 +60,9 @@ struct Alert {
 /// # Errors
 /// The service does not answer, or not with alerts.
 pub fn execute(args: &Args) -> Result<(), Failure> {
-    let url = format!("{}/api/v1/alerts", args.url);
-    let body = peer::get(&url).map_err(|error| anyhow!("{url}: {error}"))?;
-    let answer: Answer = serde_json::from_str(&body)
-        .map_err(|error| anyhow!("{url} answers with something that is no list of alerts ({error})"))?;
+    let body = args.instance.get("/api/v1/alerts")?;
+    let answer: Answer =
+        serde_json::from_str(&body).map_err(|error| anyhow!("the answer is no list of alerts ({error}); is this an Upswell?"))?;
     match args.format {
         Format::Json => print(&body.lines().map(|line| plain::shown_json(line) + "\n").collect::<String>()),
         Format::Table if answer.data.alerts.is_empty() => {

@@ -2,13 +2,14 @@
 //!
 //! A period's figures are those of `last_month` (`last_quarter`, `last_year`) in a view at the period's closing edge, valued with that
 //! view's rates. Usage days that no window needs any more are dropped, so a period is known only while the days that it needs are
-//! kept, or if no customer had any usage with a positive amount before its closing edge: then every run rate in it is 0 whatever was
-//! dropped. A period that is not known is absent, and so are all before it.
+//! kept, or if that makes no difference: a run rate is 0 until the customer's first usage with a positive amount, whatever was dropped,
+//! and a customer whose first one is late enough has lost none of the days that count after it. A period that is not known is absent,
+//! and so are all before it.
 
 use super::Sight;
 use crate::domain::account::Account;
 use crate::domain::calendar::{Day, Instant, Zone};
-use crate::domain::frame::Frame;
+use crate::domain::frame::{Frame, QUIET_DAYS, RATE_DAYS};
 use crate::domain::rates::Sums;
 use crate::domain::window::{Period, Window};
 use crate::engine::plan::Plan;
@@ -30,8 +31,10 @@ pub struct Periods {
     every: Period,
     /// Newest first.
     known: Vec<Known>,
-    /// Periods from this number on need usage days that are not kept.
+    /// Periods from this number on need usage days that are not kept ...
     kept: usize,
+    /// ... but not those of customers whose usage began on this day or later.
+    begun: Day,
     /// Periods from this number on are not known.
     end: usize,
 }
@@ -56,7 +59,7 @@ impl Periods {
             .map(|at| Known { frame: frame(at), totals: Totals::new(1, 0) })
             .collect();
         let kept = known.iter().take_while(|known| known.frame.first_usage_day() >= floor).count();
-        Periods { every, end: known.len(), known, kept }
+        Periods { every, end: known.len(), known, kept, begun: floor.plus(RATE_DAYS + QUIET_DAYS) }
     }
 
     pub(super) fn cost(&self) -> usize {
@@ -65,7 +68,7 @@ impl Periods {
 
     pub(super) fn take(&mut self, account: &Account, sight: Sight) {
         let Some(first) = account.first_revenue() else { return };
-        let used = account.usage().first_positive();
+        let used = account.usage().first_positive().filter(|at| sight.plan.zone.day(*at) < self.begun);
         let plain = Sight { dimensions: &[], ..sight };
         for (number, Known { frame, totals }) in self.known.iter_mut().enumerate().take(self.end) {
             // Newest first: no earlier period has anything of this customer.

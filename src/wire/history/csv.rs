@@ -2,32 +2,27 @@
 
 use super::History;
 use super::json::Document;
+use crate::wire::report::csv::flatten;
+use crate::wire::report::json::value;
 use serde_json::Value;
 
 /// The whole history with a header row.
 pub fn render(history: &History) -> String {
-    let document = serde_json::to_value(Document::of(history))
-        .expect("the document is plain structs, strings and numbers, which always serialise");
+    let document = value(&Document::of(history));
     let mut out = String::from("period,metric,value\r\n");
-    for (name, value) in document.as_object().into_iter().flatten().filter(|(name, _)| *name != "periods") {
-        figure(&mut out, "", name, value);
-    }
+    fields(&mut out, "", &document, "periods");
     for period in document["periods"].as_array().into_iter().flatten() {
-        let of = period["period"].as_str().unwrap_or_default();
-        for (name, value) in period.as_object().into_iter().flatten().filter(|(name, _)| *name != "period") {
-            figure(&mut out, of, name, value);
-        }
+        fields(&mut out, period["period"].as_str().unwrap_or_default(), period, "period");
     }
     out
 }
 
+/// Everything but the field that is a column of its own, or has rows of its own.
+///
 /// No cell holds a separator or a quote: names of periods, metrics and zones, instants and numbers have none.
-fn figure(out: &mut String, period: &str, path: &str, value: &Value) {
-    match value {
-        Value::Object(inner) => inner.iter().for_each(|(name, value)| figure(out, period, &format!("{path}.{name}"), value)),
-        Value::Null => out.extend([period, ",", path, ",\r\n"]),
-        Value::String(text) => out.extend([period, ",", path, ",", text, "\r\n"]),
-        other => out.extend([period, ",", path, ",", &other.to_string(), "\r\n"]),
+fn fields(out: &mut String, period: &str, of: &Value, besides: &str) {
+    for (name, value) in of.as_object().into_iter().flatten().filter(|(name, _)| *name != besides) {
+        flatten(name, value, &mut |metric, figure| out.extend([period, ",", metric, ",", figure, "\r\n"]));
     }
 }
 

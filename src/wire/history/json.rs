@@ -3,16 +3,12 @@
 use super::History;
 use crate::domain::calendar::Instant;
 use crate::engine::survey::periods::PeriodSums;
-use crate::wire::report::json::Figures;
+use crate::wire::report::json::{Between, indented};
 use serde::Serialize;
 
 /// The whole history as indented JSON, ending in a line feed.
 pub fn render(history: &History) -> String {
-    let document = Document::of(history);
-    let mut text = serde_json::to_string_pretty(&document)
-        .expect("the document is plain structs, strings and numbers, which always serialise");
-    text.push('\n');
-    text
+    indented(&Document::of(history))
 }
 
 #[derive(Serialize)]
@@ -29,10 +25,8 @@ pub(super) struct Document<'a> {
 #[derive(Serialize)]
 struct Period<'a> {
     period: &'a str,
-    opening_edge: String,
-    closing_edge: String,
     #[serde(flatten)]
-    figures: Figures,
+    between: Between,
 }
 
 impl<'a> Document<'a> {
@@ -50,14 +44,8 @@ impl<'a> Document<'a> {
 }
 
 impl<'a> Period<'a> {
-    fn of(of: &'a PeriodSums) -> Period<'a> {
-        let PeriodSums { period, figures } = of;
-        Period {
-            period,
-            opening_edge: figures.opening_edge.to_rfc3339(),
-            closing_edge: figures.closing_edge.to_rfc3339(),
-            figures: Figures::of(&figures.total, figures.has_comparison()),
-        }
+    fn of(PeriodSums { period, figures }: &'a PeriodSums) -> Period<'a> {
+        Period { period, between: Between::of(figures) }
     }
 }
 

@@ -9,15 +9,14 @@
 //! with an apostrophe, so removing one leading apostrophe gives the original back. Figures are written as they are.
 
 use super::EventCounts;
-use super::json::Document;
+use super::json::{self, Document};
 use crate::engine::report::Report;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// The whole report with a header row.
 pub fn render(report: &Report, events: &EventCounts) -> String {
-    let document = serde_json::to_value(Document::of(report, events))
-        .expect("the document is plain structs, strings and numbers, which always serialise");
+    let document = json::value(&Document::of(report, events));
     let mut rows = Rows(String::from("window,dimension,segment,metric,value\r\n"));
     rows.fields(["", "", ""], document.as_object());
     for window in items(&document, "windows") {
@@ -38,16 +37,7 @@ struct Rows(String);
 impl Rows {
     fn fields(&mut self, at: [&str; 3], fields: Option<&Map<String, Value>>) {
         for (name, value) in fields.into_iter().flatten().filter(|(name, _)| !NOT_FIGURES.contains(&name.as_str())) {
-            self.figure(at, name, value);
-        }
-    }
-
-    fn figure(&mut self, at: [&str; 3], path: &str, value: &Value) {
-        match value {
-            Value::Object(inner) => inner.iter().for_each(|(name, value)| self.figure(at, &format!("{path}.{name}"), value)),
-            Value::Null => self.row(at, path, ""),
-            Value::String(figure) => self.row(at, path, figure),
-            figure => self.row(at, path, &figure.to_string()),
+            flatten(name, value, &mut |metric, figure| self.row(at, metric, figure));
         }
     }
 
@@ -60,6 +50,16 @@ impl Rows {
         self.0.push(',');
         self.0.push_str(&quoted(value));
         self.0.push_str("\r\n");
+    }
+}
+
+/// Every figure in a value with its path, in order; what is undefined is empty.
+pub(in crate::wire) fn flatten(path: &str, value: &Value, row: &mut impl FnMut(&str, &str)) {
+    match value {
+        Value::Object(inner) => inner.iter().for_each(|(name, value)| flatten(&format!("{path}.{name}"), value, row)),
+        Value::Null => row(path, ""),
+        Value::String(figure) => row(path, figure),
+        figure => row(path, &figure.to_string()),
     }
 }
 

@@ -13,10 +13,19 @@ use serde::{Serialize, Serializer};
 
 /// The whole report as indented JSON, ending in a line feed.
 pub fn render(report: &Report, events: &EventCounts) -> String {
-    let mut text = serde_json::to_string_pretty(&Document::of(report, events))
-        .expect("the document is plain structs, strings and numbers, which always serialise");
+    indented(&Document::of(report, events))
+}
+
+/// A document of plain structs, strings and numbers as indented JSON, ending in a line feed.
+pub(in crate::wire) fn indented(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).expect("plain structs, strings and numbers always serialise");
     text.push('\n');
     text
+}
+
+/// The same as a value, whose figures can be gone through.
+pub(in crate::wire) fn value(document: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(document).expect("plain structs, strings and numbers always serialise")
 }
 
 /// The shape of the report.
@@ -41,11 +50,18 @@ struct Events {
 #[derive(Serialize)]
 struct Window<'a> {
     window: &'a str,
+    #[serde(flatten)]
+    between: Between,
+    segments: Vec<Segment<'a>>,
+}
+
+/// What happened between two edges.
+#[derive(Serialize)]
+pub(in crate::wire) struct Between {
     opening_edge: String,
     closing_edge: String,
     #[serde(flatten)]
     figures: Figures,
-    segments: Vec<Segment<'a>>,
 }
 
 #[derive(Serialize)]
@@ -58,7 +74,7 @@ struct Segment<'a> {
 
 /// What a window and each of its segments have in common.
 #[derive(Serialize)]
-pub(in crate::wire) struct Figures {
+struct Figures {
     mrr: Money,
     customers: Customers,
     expansion_by_motion: ByMotion,
@@ -140,9 +156,7 @@ impl<'a> Window<'a> {
     fn of(window: &'a WindowReport) -> Window<'a> {
         Window {
             window: &window.window,
-            opening_edge: window.opening_edge.to_rfc3339(),
-            closing_edge: window.closing_edge.to_rfc3339(),
-            figures: Figures::of(&window.total, window.has_comparison()),
+            between: Between::of(window),
             segments: window.dimensions.iter().flat_map(|of| segments(of, window.has_comparison())).collect(),
         }
     }
@@ -156,8 +170,18 @@ fn segments(of: &DimensionReport, has_comparison: bool) -> impl Iterator<Item = 
     })
 }
 
+impl Between {
+    pub(in crate::wire) fn of(window: &WindowReport) -> Between {
+        Between {
+            opening_edge: window.opening_edge.to_rfc3339(),
+            closing_edge: window.closing_edge.to_rfc3339(),
+            figures: Figures::of(&window.total, window.has_comparison()),
+        }
+    }
+}
+
 impl Figures {
-    pub(in crate::wire) fn of(sums: &Sums, has_comparison: bool) -> Figures {
+    fn of(sums: &Sums, has_comparison: bool) -> Figures {
         Figures {
             mrr: Money::of(&sums.money, has_comparison),
             customers: Customers::of(&sums.customers),
