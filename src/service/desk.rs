@@ -1,10 +1,11 @@
 //! The desk: where questions of the API about customers and closed periods are taken and answered.
 //!
 //! What needs a look at every account is asked of all workers at once, one question at a time; others wait for a moment. Listings are
-//! kept for a while for paging, so that all pages are of one version; histories, so that a closed period is not computed again for
-//! every chart. The desk has a thread of its own and waits for nobody: answers of workers come as events.
+//! kept for a while for paging, so that all pages are of one version; histories and the first rows of listings, so that what many
+//! look at is not computed again for each of them. The desk has a thread of its own and waits for nobody: answers of workers come
+//! as events.
 
-use super::shelf::{Footing, Shelf};
+use super::shelf::{Footing, Made, Shelf};
 use super::surveys::{Counted, Order, Part, Sighting, Unanswered};
 use super::{Control, Shared};
 use crate::adapter::http::Inquiry;
@@ -14,6 +15,7 @@ use crate::engine::shard::Listed;
 use crate::engine::survey::periods::reached;
 use crate::engine::survey::rows::Tally;
 use crate::engine::survey::{Found, Question};
+use crate::wire::customers::query::TOP;
 use crate::wire::customers::{Answer, Asked, Customer, Listing, Page, Reason, Refusal, Version};
 use crate::wire::history::History;
 use crate::wire::published::View;
@@ -86,14 +88,24 @@ pub struct Desk {
 #[derive(Clone)]
 enum Wanted {
     Listing { question: Question, limit: usize },
+    Top { question: Question, limit: usize },
     History { every: Period, limit: usize },
 }
 
 impl Wanted {
     fn question(&self) -> Question {
         match self {
-            Wanted::Listing { question, .. } => question.clone(),
+            Wanted::Listing { question, .. } | Wanted::Top { question, .. } => question.clone(),
             Wanted::History { every, limit } => Question::Closed { every: *every, most: *limit },
+        }
+    }
+
+    /// Whether what is made for `other` will answer this as well.
+    fn is_answered_by(&self, other: &Wanted) -> bool {
+        match (self, other) {
+            (Wanted::Top { question, .. }, Wanted::Top { question: made, .. }) => question == made,
+            (Wanted::History { every, limit }, Wanted::History { every: made, limit: most }) => every == made && limit <= most,
+            _ => false,
         }
     }
 }
@@ -103,9 +115,9 @@ struct Survey {
     ticket: u64,
     wanted: Wanted,
     answering: Answering,
-    deadline: Moment,
+    begun: Moment,
     missing: usize,
-    /// What a history depended on when it was asked for.
+    /// What the answer depended on when it was asked for.
     footing: Footing,
     counted: Vec<Counted>,
     found: Option<Found>,
@@ -175,6 +187,7 @@ impl Desk {
             }
             Asked::Customer(customer_id) => self.look_for(customer_id, answering),
             Asked::Listing { question, limit } => self.queue(Wanted::Listing { question, limit }, answering),
+            Asked::Top { question, limit } => self.queue(Wanted::Top { question, limit }, answering),
             Asked::History { every, limit } => self.queue(Wanted::History { every, limit }, answering),
         }
     }
@@ -192,7 +205,7 @@ impl Desk {
         if self.survey.as_ref().is_some_and(|survey| survey.answering.is_closed()) {
             self.survey = None;
         }
-        if let Some(late) = self.survey.take_if(|survey| survey.deadline <= now) {
+        if let Some(late) = self.survey.take_if(|survey| survey.begun + SURVEY_DEADLINE <= now) {
             give(late.answering, Err(Refusal::new(Reason::Unavailable, LATE)));
         }
         while self.survey.is_none()
@@ -202,10 +215,12 @@ impl Desk {
                 self.begin(wanted, answering, now);
             }
         }
-        while self.waiting.front().is_some_and(|(deadline, ..)| *deadline <= now) {
-            let tired = self.waiting.pop_front();
-            tired.into_iter().for_each(|(.., answering)| give(answering, Err(Refusal::new(Reason::Busy, BUSY))));
-        }
+        let made = self.survey.as_ref().map(|survey| &survey.wanted);
+        let is_tired = |wanted: &Wanted, deadline| deadline <= now && !made.is_some_and(|made| wanted.is_answered_by(made));
+        let (tired, waiting): (VecDeque<_>, _) =
+            self.waiting.drain(..).partition(|(deadline, wanted, _)| is_tired(wanted, *deadline));
+        self.waiting = waiting;
+        tired.into_iter().for_each(|(.., answering)| give(answering, Err(Refusal::new(Reason::Busy, BUSY))));
         for (_, sight) in self.sights.extract_if(|_, sight| sight.deadline <= now || sight.answering.is_closed()) {
             give(sight.answering, Err(Refusal::new(Reason::Unavailable, LATE)));
         }
@@ -213,10 +228,14 @@ impl Desk {
 
     fn begin(&mut self, wanted: Wanted, answering: Answering, now: Moment) {
         let Some(view) = self.shared.published.view() else { return give(answering, Err(self.unknown())) };
-        if let Wanted::History { every, limit } = &wanted
-            && let Some(history) = self.shelf.history(*every, *limit, self.footing(&view), now)
-        {
-            return give(answering, Ok(Answer::History(history)));
+        let footing = self.footing(&view);
+        let kept = match &wanted {
+            Wanted::Listing { .. } => None,
+            Wanted::Top { question, limit } => self.shelf.top(question, *limit, footing, now).map(Answer::Page),
+            Wanted::History { every, limit } => self.shelf.history(*every, *limit, footing, now).map(Answer::History),
+        };
+        if let Some(answer) = kept {
+            return give(answering, Ok(answer));
         }
         self.tickets += 1;
         let (ticket, question) = (self.tickets, wanted.question());
@@ -224,8 +243,8 @@ impl Desk {
         if self.control.send(Control::Survey(order)).is_err() {
             return give(answering, Err(Refusal::new(Reason::Unavailable, ENDING)));
         }
-        let (deadline, missing, footing) = (now + SURVEY_DEADLINE, self.workers, self.footing(&view));
-        self.survey = Some(Survey { ticket, wanted, answering, deadline, missing, footing, counted: Vec::new(), found: None });
+        let (begun, missing) = (now, self.workers);
+        self.survey = Some(Survey { ticket, wanted, answering, begun, missing, footing, counted: Vec::new(), found: None });
     }
 
     fn look_for(&mut self, customer_id: String, answering: Answering) {
@@ -295,35 +314,48 @@ impl Desk {
     }
 
     fn finish(&mut self, survey: Survey) {
-        let Survey { wanted, answering, footing, counted, found, .. } = survey;
+        let Survey { wanted, answering, footing, counted, found, begun, .. } = survey;
         let Some(view) = self.shared.published.view() else { return give(answering, Err(self.unknown())) };
         let (Some(found), true) = (found, is_whole(&counted, &view)) else {
             return give(answering, Err(Refusal::new(Reason::Unavailable, MOVED)));
         };
         let version = version(&counted, &view);
+        // What was made while a day, a configuration or the partitions changed is good for whoever waited, and nobody else.
+        let made = Made { begun, done: Moment::now(), footing: self.footing(&view) };
+        let is_kept = footing == made.footing && counted.len() == view.live_partitions;
         let answer = match wanted {
-            Wanted::Listing { question, limit } => self.listing(question, limit, version, &counted, found),
-            Wanted::History { every, limit } => {
-                let (history, now) = (self.history(every, version, &view, found), self.footing(&view));
-                // One that was made while a day, a configuration or the partitions changed is good for whoever waited, and nobody else.
-                if footing == now && counted.len() == view.live_partitions {
-                    self.shelf.keep_history(history.clone(), limit, now, Moment::now());
+            Wanted::Listing { question, limit } => {
+                self.listing(question, version, &counted, found).map(|listing| self.first_page(listing, limit))
+            }
+            Wanted::Top { question, limit } => self.listing(question, version, &counted, found).map(|listing| {
+                let top = Arc::new(listing.top(TOP));
+                if is_kept {
+                    self.shelf.keep_top(top.clone(), made);
                 }
-                Ok(Answer::History(history))
+                Page::all(&top, limit)
+            }),
+            Wanted::History { every, limit } => {
+                let history = self.history(every, version, &view, found);
+                if is_kept {
+                    self.shelf.keep_history(history.clone(), limit, made);
+                }
+                return give(answering, Ok(Answer::History(history)));
             }
         };
-        give(answering, answer);
+        give(answering, answer.map(Answer::Page));
     }
 
-    /// Puts a listing on the shelf, if it adds up to the totals of its version; its first page.
-    fn listing(
-        &mut self,
-        question: Question,
-        limit: usize,
-        version: Version,
-        counted: &[Counted],
-        found: Found,
-    ) -> Result<Answer, Refusal> {
+    /// The first page of a listing, which is kept if there are more.
+    fn first_page(&mut self, listing: Listing, limit: usize) -> Page {
+        let page = Page::of(Arc::new(listing), 0, limit);
+        if page.next().is_some() {
+            self.shelf.keep_listing(page.listing.clone(), Moment::now());
+        }
+        page
+    }
+
+    /// What was found as a listing, if it adds up to the totals of its version.
+    fn listing(&mut self, question: Question, version: Version, counted: &[Counted], found: Found) -> Result<Listing, Refusal> {
         let Found::Customers(rows) = found else { return Err(defect("a listing without rows")) };
         let (rows, found) = rows.done();
         let mut total = found;
@@ -340,12 +372,7 @@ impl Desk {
             tracing::error!(?total, ?found, ?question, "a listing does not add up to its totals");
             return Err(defect("the customers do not add up to the total"));
         }
-        let listing = Arc::new(Listing { id: self.fresh_id(), version, question, edges, total, rows });
-        let page = Page::of(listing.clone(), 0, limit);
-        if page.next().is_some() {
-            self.shelf.keep_listing(listing, Moment::now());
-        }
-        Ok(Answer::Page(page))
+        Ok(Listing { id: self.fresh_id(), version, question, edges, total, rows })
     }
 
     fn history(&self, every: Period, version: Version, view: &View, found: Found) -> Arc<History> {
@@ -365,7 +392,7 @@ impl Desk {
         })
     }
 
-    /// What histories depend on besides facts. One that is made while a configuration is taken over is for neither.
+    /// What is kept depends on besides facts. What is made while a configuration is taken over is for neither.
     fn footing(&self, view: &View) -> Footing {
         Footing {
             partitions: view.live_partitions,
