@@ -208,12 +208,11 @@ impl Desk {
         if let Some(late) = self.survey.take_if(|survey| survey.begun + SURVEY_DEADLINE <= now) {
             give(late.answering, Err(Refusal::new(Reason::Unavailable, LATE)));
         }
+        self.waiting.retain(|(.., answering)| !answering.is_closed());
         while self.survey.is_none()
             && let Some((_, wanted, answering)) = self.waiting.pop_front()
         {
-            if !answering.is_closed() {
-                self.begin(wanted, answering, now);
-            }
+            self.begin(wanted, answering, now);
         }
         let made = self.survey.as_ref().map(|survey| &survey.wanted);
         let is_tired = |wanted: &Wanted, deadline| deadline <= now && !made.is_some_and(|made| wanted.is_answered_by(made));

@@ -76,10 +76,3 @@ export function follow(tell, lose) {
   }, TICK);
   open();
 }
-
-/** One answer of the API: its status, and its document if there is one. */
-export async function ask(path) {
-  const answer = await fetch(path, { cache: 'no-store' });
-  const body = answer.headers.get('content-type')?.startsWith('application/json') ? await answer.json() : null;
-  return { status: answer.status, body };
-}
