@@ -135,6 +135,16 @@ async function lists(page, seen) {
   assert.equal((await body(path)).customer_id, first.customer_id, 'a customer has an address');
 }
 
+/** Who asks a little later, and for fewer, is given what was made for another. */
+async function shared() {
+  const path = 'api/v1/customers?window=trailing_365d&movement=closing';
+  const first = await body(`${path}&top=10`);
+  for (let now = first; now.as_of === first.as_of; now = await body('api/v1/now'));
+  const second = await body(`${path}&top=3`);
+  assert.equal(second.as_of, first.as_of);
+  assert.deepEqual([second.customers, second.total, second.next_cursor], [first.customers.slice(0, 3), first.total, null]);
+}
+
 async function listOf(page, seen, question) {
   const list = await judged(page, async () => {
     const list = await shown(seen, 'customers');
@@ -173,7 +183,7 @@ await walk(async (browser) => {
   await unseen(browser);
   const { page, seen } = await open(browser);
   await page.locator('#figure-expansion_rate data').waitFor();
-  for (const step of [windows, segments, history, lists, alerts]) {
+  for (const step of [windows, segments, history, lists, shared, alerts]) {
     console.log(step.name);
     await step(page, seen);
   }

@@ -32,6 +32,13 @@ async function nobody({ page }) {
   assert((await overflow(page)) <= 0);
 }
 
+/** Has the browser say that the page is hidden, or seen again. */
+const look = (page, hidden) =>
+  page.evaluate((isHidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => isHidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+
 await walk(async (browser) => {
   const whole = await open(browser, { height: TALL });
   const phone = await open(browser, { width: 360, height: 740 });
@@ -42,15 +49,22 @@ await walk(async (browser) => {
   const alone = await open(browser, { height: TALL, parts: silence });
   const failing = await open(browser, { height: TALL, parts: { '/api/v1/history': 503, '/api/v1/customers': 429, '/api/v1/rules': 500 } });
   const all = [whole, polling, alone, failing];
+  const hidden = await open(browser, { height: TALL });
   for (const { page } of all) await closing(page, '0.000000');
   const { page, seen } = whole;
 
+  await closing(hidden.page, '0.000000');
+  await look(hidden.page, true);
   await page.evaluate(() => (window.loadedOnce = true));
   await outside('a customer of 100 a month, 130 since last week');
   for (const one of all) {
     await Promise.all([mrr(one.page, '130.000000'), closing(one.page, '130.000000')]);
     await one.page.locator('#figure-expansion_rate data[value="0.3"]').waitFor();
   }
+  assert(!(await hidden.page.locator('#figure-mrr data[value="130.000000"]').count()), 'nobody looks at that page');
+  await look(hidden.page, false);
+  await mrr(hidden.page, '130.000000');
+  await hidden.context.close();
   await says(failing.page, '#history-note', 'cannot be had at the moment, and are asked for again');
   await says(failing.page, '#movers-note', 'The list is being made');
   await says(alone.page, '#movers-note', 'Not known yet');
@@ -78,6 +92,11 @@ await walk(async (browser) => {
   await Promise.all([mrr(page, '150.250000'), mrr(polling.page, '150.250000')]);
   await says(page, '#phase', 'Live');
   await says(polling.page, '#phase', 'Live');
-  assert.equal(await page.locator('#banner p').count(), 0, 'nothing is left to say');
+  await page.waitForFunction(() => document.querySelectorAll('#banner p').length === 0);
+  // A process that counts its figures anew, and may come to the same number as the one before with other figures.
+  for (const [customer, exact] of [['c', '157.250000'], ['d', '164.250000'], ['e', '171.250000']]) {
+    await outside(`another process, and customer ${customer} of 7 a month`);
+    for (const one of [page, polling.page]) await Promise.all([mrr(one, exact), closing(one, exact)]);
+  }
   assert.equal(await page.evaluate(() => window.loadedOnce), true, 'the page was not loaded anew');
 });

@@ -14,7 +14,7 @@ const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Where the page is. */
 export const base = process.argv[2];
-const LONG = 60_000;
+const LONG = 120_000;
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 

@@ -159,8 +159,6 @@ past.choices(chosen);
 
 follow(
   (document) => {
-    // Another process may answer now, which counts its figures anew.
-    if (lost) [report, rules, movers, periods].forEach((one) => one.forget());
     [now, lost] = [document, false];
     refresh();
     drawStanding();

@@ -18,7 +18,7 @@ export function source(path, { rest = 0, patience = 65_000, told }) {
     if (known === null || known.question !== wanted.question) return false;
     const age = performance.now() - known.begun;
     if (known.failed) return age < PAUSE;
-    return known.stamp === wanted.stamp || (known.stamp !== null && age < rest);
+    return known.stamp === wanted.stamp || age < rest;
   };
 
   const start = async () => {
@@ -51,11 +51,6 @@ export function source(path, { rest = 0, patience = 65_000, told }) {
       }
       if (wanted === null) known = null;
       else if (running === null && !does()) start();
-    },
-
-    /** Whatever is known may be of another service: the next wish asks anew. */
-    forget() {
-      if (known !== null) known.stamp = null;
     },
 
     /** The newest answer with the question it belongs to: `body`, or `failure` with its sentence, or both. */
