@@ -100,6 +100,11 @@ impl Wanted {
         }
     }
 
+    /// Whether others may use it. It is made to its end then: given up and begun again, it would cost more than once.
+    fn is_shared(&self) -> bool {
+        !matches!(self, Wanted::Listing { .. })
+    }
+
     /// Whether what is made for `other` will answer this as well.
     fn is_answered_by(&self, other: &Wanted) -> bool {
         match (self, other) {
@@ -202,7 +207,7 @@ impl Desk {
     /// Begins the next survey if none is under way, and gives up what takes too long.
     fn tidy(&mut self, now: Moment) {
         self.shelf.tidy(now);
-        if self.survey.as_ref().is_some_and(|survey| survey.answering.is_closed()) {
+        if self.survey.as_ref().is_some_and(|survey| survey.answering.is_closed() && !survey.wanted.is_shared()) {
             self.survey = None;
         }
         if let Some(late) = self.survey.take_if(|survey| survey.begun + SURVEY_DEADLINE <= now) {

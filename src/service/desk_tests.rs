@@ -218,6 +218,13 @@ fn however_many_look_at_the_first_rows_one_look_answers_them() {
         assert_eq!(page.rows().iter().map(|row| row.amount).collect::<Vec<_>>(), amounts);
         assert_eq!((page.listing.total.amount, page.listing.beyond().amount, page.next()), (17, beyond, None));
     }
+    desk.shared.plans.fetch_add(1, Relaxed);
+    drop(ask(&mut desk, top(1)));
+    desk.tidy(Moment::now());
+    let asked = order(&told);
+    reply(&mut desk, &asked, [part(1, NOW, &[7], 7), part(0, NOW, &[], 0)]);
+    let late = ask(&mut desk, top(1));
+    assert_eq!(page(late).rows()[0].amount, 7, "what is begun for all is finished, although who asked first has gone");
     let turned = ask(&mut desk, Asked::Page { cursor, question: None, limit: 1 });
     assert_eq!(page(turned).rows()[0].amount, 4, "nobody's pages are taken away");
     let _listing = ask(&mut desk, listing(2));
