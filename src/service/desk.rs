@@ -2,13 +2,14 @@
 //!
 //! What needs a look at every account is asked of all workers at once, one question at a time; others wait for a moment. A look that
 //! takes longer than whoever asked can wait goes on, and its answer is there when they ask again. Listings are kept for a while for
-//! paging, so that all pages are of one version; histories, so that a closed period is not computed again for every chart. The desk
-//! has a thread of its own and waits for nobody: answers of workers come as events.
+//! paging, so that all pages are of one version; histories and the first rows of listings, so that what many look at is not computed
+//! again for each of them. The desk has a thread of its own and waits for nobody: answers of workers come as events.
 
 use super::audience::{Answering, Audience, give};
 use super::overdue::Overdue;
-use super::shelf::{Footing, Shelf};
+use super::shelf::{Footing, Made, Shelf};
 use super::surveys::{Counted, Order, Part, Sighting, Unanswered};
+use super::wanted::Wanted;
 use super::{Control, Shared};
 use crate::adapter::http::Inquiry;
 use crate::domain::calendar::Zone;
@@ -17,6 +18,7 @@ use crate::engine::shard::Listed;
 use crate::engine::survey::periods::reached;
 use crate::engine::survey::rows::Tally;
 use crate::engine::survey::{Found, Question};
+use crate::wire::customers::query::TOP;
 use crate::wire::customers::{Answer, Asked, Customer, Listing, Page, Reason, Refusal, Version};
 use crate::wire::history::History;
 use crate::wire::published::View;
@@ -83,19 +85,12 @@ pub struct Desk {
     ids: RandomState,
 }
 
-/// What a survey is made for.
-struct Wanted {
-    question: Question,
-    /// Rows of a page, or periods.
-    limit: usize,
-}
-
 /// A survey under way.
 struct Survey {
     ticket: u64,
-    question: Question,
+    wanted: Wanted,
     audience: Audience,
-    deadline: Moment,
+    begun: Moment,
     missing: usize,
     /// What the answer depended on beside facts when it was asked for.
     footing: Footing,
@@ -167,10 +162,9 @@ impl Desk {
                 give(answering, page);
             }
             Asked::Customer(customer_id) => self.look_for(customer_id, answering),
-            Asked::Listing { question, limit } => self.queue(Wanted { question, limit }, answering),
-            Asked::History { every, limit } => {
-                self.queue(Wanted { question: Question::Closed { every, most: limit }, limit }, answering);
-            }
+            Asked::Listing { question, limit } => self.queue(Wanted::Listing { question, limit }, answering),
+            Asked::Top { question, limit } => self.queue(Wanted::Top { question, limit }, answering),
+            Asked::History { every, limit } => self.queue(Wanted::History { every, limit }, answering),
         }
     }
 
@@ -179,9 +173,11 @@ impl Desk {
         if let Some(answer) = self.known(&wanted, now) {
             return give(answering, Ok(answer));
         }
-        let under_way = self.survey.as_mut().filter(|survey| survey.audience.is_slow() && survey.question == wanted.question);
-        if let Some(survey) = under_way {
-            return survey.audience.join(wanted.limit, answering, now);
+        // Who asks for a listing of now joins one only if that is what they were told to do.
+        let joins =
+            |survey: &&mut Survey| wanted.is_answered_by(&survey.wanted) && (wanted.is_shared() || survey.audience.is_slow());
+        if let Some(survey) = self.survey.as_mut().filter(joins) {
+            return survey.audience.join(wanted.limit(), answering, now);
         }
         if self.waiting.len() >= QUEUE {
             return give(answering, Err(Refusal::new(Reason::Busy, BUSY)));
@@ -190,11 +186,14 @@ impl Desk {
     }
 
     /// An answer that is there already, and still good.
-    fn known(&mut self, Wanted { question, limit }: &Wanted, now: Moment) -> Option<Answer> {
+    fn known(&mut self, wanted: &Wanted, now: Moment) -> Option<Answer> {
         let footing = self.footing(&*self.shared.published.view()?);
-        match question {
-            Question::Closed { every, most } => self.shelf.history(*every, *most, footing, now).map(Answer::History),
-            _ => self.overdue.listing(question, footing, now).map(|listing| self.first_page(&listing, *limit, now)),
+        match wanted {
+            Wanted::Listing { question, limit } => {
+                self.overdue.listing(question, footing, now).map(|listing| self.first_page(&listing, *limit, now))
+            }
+            Wanted::Top { question, limit } => self.shelf.top(question, *limit, footing, now).map(Answer::Page),
+            Wanted::History { every, limit } => self.shelf.history(*every, *limit, footing, now).map(Answer::History),
         }
     }
 
@@ -203,17 +202,15 @@ impl Desk {
         self.shelf.tidy(now);
         self.overdue.tidy(now);
         self.tidy_survey(now);
+        self.waiting.retain(|(.., answering)| !answering.is_closed());
         while self.survey.is_none()
             && let Some((_, wanted, answering)) = self.waiting.pop_front()
         {
-            if !answering.is_closed() {
-                self.begin(wanted, answering, now);
-            }
+            self.begin(wanted, answering, now);
         }
-        while self.waiting.front().is_some_and(|(deadline, ..)| *deadline <= now) {
-            let tired = self.waiting.pop_front();
-            tired.into_iter().for_each(|(.., answering)| give(answering, Err(Refusal::new(Reason::Busy, BUSY))));
-        }
+        let (tired, waiting): (VecDeque<_>, _) = self.waiting.drain(..).partition(|(deadline, ..)| *deadline <= now);
+        self.waiting = waiting;
+        tired.into_iter().for_each(|(.., answering)| give(answering, Err(Refusal::new(Reason::Busy, BUSY))));
         for (_, sight) in self.sights.extract_if(|_, sight| sight.deadline <= now || sight.answering.is_closed()) {
             give(sight.answering, Err(Refusal::new(Reason::Unavailable, LATE)));
         }
@@ -222,11 +219,11 @@ impl Desk {
     /// Gives up the survey that takes too long, or that nobody waits for or was told to come back for.
     fn tidy_survey(&mut self, now: Moment) {
         let others = !self.waiting.is_empty();
-        let late = self.survey.take_if(|survey| survey.deadline <= now);
+        let late = self.survey.take_if(|survey| survey.begun + SURVEY_DEADLINE <= now);
         late.into_iter().for_each(|survey| survey.audience.refuse(&Refusal::new(Reason::Unavailable, LATE)));
         self.survey.take_if(|survey| {
             survey.audience.tidy(now);
-            survey.audience.is_gone(others, now)
+            survey.audience.is_gone(others, now) && !survey.wanted.is_shared()
         });
     }
 
@@ -236,14 +233,14 @@ impl Desk {
             return give(answering, Ok(answer));
         }
         self.tickets += 1;
-        let (ticket, Wanted { question, limit }) = (self.tickets, wanted);
-        let order = Order { ticket, question: question.clone(), answer: self.answer.clone() };
+        let ticket = self.tickets;
+        let order = Order { ticket, question: wanted.question(), answer: self.answer.clone() };
         if self.control.send(Control::Survey(order)).is_err() {
             return give(answering, Err(Refusal::new(Reason::Unavailable, ENDING)));
         }
-        let (deadline, missing, footing) = (now + SURVEY_DEADLINE, self.workers, self.footing(&view));
-        let audience = Audience::new(limit, answering, now);
-        self.survey = Some(Survey { ticket, question, audience, deadline, missing, footing, counted: Vec::new(), found: None });
+        let (begun, missing, footing) = (now, self.workers, self.footing(&view));
+        let audience = Audience::new(wanted.limit(), answering, now);
+        self.survey = Some(Survey { ticket, wanted, audience, begun, missing, footing, counted: Vec::new(), found: None });
     }
 
     fn look_for(&mut self, customer_id: String, answering: Answering) {
@@ -317,28 +314,41 @@ impl Desk {
     }
 
     fn finish(&mut self, survey: Survey) {
-        let Survey { question, audience, footing, counted, found, .. } = survey;
+        let Survey { wanted, audience, footing, counted, found, begun, .. } = survey;
         let Some(view) = self.shared.published.view() else { return audience.refuse(&self.unknown()) };
         let (Some(found), true) = (found, is_whole(&counted, &view)) else {
             return audience.refuse(&Refusal::new(Reason::Unavailable, MOVED));
         };
-        let (version, now) = (version(&counted, &view), Moment::now());
+        let version = version(&counted, &view);
         // What was made while a day, a configuration or the partitions changed is good for whoever waited, and nobody else.
-        let keeps = footing == self.footing(&view) && counted.len() == view.live_partitions;
-        if let Question::Closed { every, most } = question {
-            let history = self.history(every, version, &view, found);
-            if keeps {
-                self.shelf.keep_history(history.clone(), most, footing, now);
-            }
-            return audience.each(|_| Answer::History(history.clone()));
-        }
-        match self.listing(question, version, &counted, found) {
-            Err(refusal) => audience.refuse(&refusal),
-            Ok(listing) => {
-                if keeps && audience.is_slow() {
-                    self.overdue.keep(listing.clone(), footing, now);
+        let made = Made { begun, done: Moment::now(), footing: self.footing(&view) };
+        let is_kept = footing == made.footing && counted.len() == view.live_partitions;
+        let listing = match wanted {
+            Wanted::History { every, limit } => {
+                let history = self.history(every, version, &view, found);
+                if is_kept {
+                    self.shelf.keep_history(history.clone(), limit, made);
                 }
-                audience.each(|limit| self.first_page(&listing, limit, now));
+                return audience.each(|limit| Answer::History(Arc::new(history.newest(limit))));
+            }
+            Wanted::Listing { ref question, .. } | Wanted::Top { ref question, .. } => {
+                self.listing(question.clone(), version, &counted, found)
+            }
+        };
+        match listing {
+            Err(refusal) => audience.refuse(&refusal),
+            Ok(listing) if wanted.is_shared() => {
+                let top = Arc::new(listing.top(TOP));
+                if is_kept {
+                    self.shelf.keep_top(top.clone(), made);
+                }
+                audience.each(|limit| Answer::Page(Page::all(&top, limit)));
+            }
+            Ok(listing) => {
+                if is_kept && audience.is_slow() {
+                    self.overdue.keep(listing.clone(), footing, made.done);
+                }
+                audience.each(|limit| self.first_page(&listing, limit, made.done));
             }
         }
     }
@@ -352,7 +362,7 @@ impl Desk {
         Answer::Page(page)
     }
 
-    /// A listing, if it adds up to the totals of its version.
+    /// What was found as a listing, if it adds up to the totals of its version.
     fn listing(
         &mut self,
         question: Question,
@@ -396,7 +406,7 @@ impl Desk {
         })
     }
 
-    /// What histories depend on besides facts. One that is made while a configuration is taken over is for neither.
+    /// What is kept depends on besides facts. What is made while a configuration is taken over is for neither.
     fn footing(&self, view: &View) -> Footing {
         Footing {
             partitions: view.live_partitions,

@@ -257,6 +257,45 @@ fn a_history_is_made_once_a_while() {
     assert!(matches!(told.try_recv(), Ok(Control::Survey(_))), "another configuration is another history");
 }
 
+fn top(limit: usize) -> Asked {
+    let Asked::Listing { question, .. } = listing(0) else { unreachable!("a listing is one") };
+    Asked::Top { question, limit }
+}
+
+#[test]
+fn however_many_look_at_the_first_rows_one_look_answers_them() {
+    let (mut desk, told) = desk(true);
+    let paged = ask(&mut desk, listing(1));
+    let asked = order(&told);
+    reply(&mut desk, &asked, [part(0, NOW, &[5, 4], 9), part(1, NOW, &[], 0)]);
+    let cursor = page(paged).next().expect("a further page");
+    let first = ask(&mut desk, top(2));
+    let asked = order(&told);
+    let (second, other) = (ask(&mut desk, top(1)), ask(&mut desk, listing(2)));
+    desk.tidy(Moment::now() + TURN);
+    assert_eq!(refused(other), Reason::Busy, "who wants a listing of their own");
+    reply(&mut desk, &asked, [part(1, NOW, &[3, 9], 12), part(0, NOW, &[5], 5)]);
+    desk.tidy(Moment::now());
+    let third = ask(&mut desk, top(3));
+    assert!(told.try_recv().is_err(), "all of them are answered by the look that was under way");
+    for (answer, amounts, beyond) in [(first, &[9, 5][..], 3), (second, &[9], 8), (third, &[9, 5, 3], 0)] {
+        let page = page(answer);
+        assert_eq!(page.rows().iter().map(|row| row.amount).collect::<Vec<_>>(), amounts);
+        assert_eq!((page.listing.total.amount, page.listing.beyond().amount, page.next()), (17, beyond, None));
+    }
+    desk.shared.plans.fetch_add(1, Relaxed);
+    drop(ask(&mut desk, top(1)));
+    desk.tidy(Moment::now());
+    let asked = order(&told);
+    reply(&mut desk, &asked, [part(1, NOW, &[7], 7), part(0, NOW, &[], 0)]);
+    let late = ask(&mut desk, top(1));
+    assert_eq!(page(late).rows()[0].amount, 7, "what is begun for all is finished, although who asked first has gone");
+    let turned = ask(&mut desk, Asked::Page { cursor, question: None, limit: 1 });
+    assert_eq!(page(turned).rows()[0].amount, 4, "nobody's pages are taken away");
+    let _listing = ask(&mut desk, listing(2));
+    assert!(matches!(told.try_recv(), Ok(Control::Survey(_))), "who wants a listing gets one of now");
+}
+
 #[test]
 fn a_customer_that_nobody_has_is_not_found_once_all_have_said_so() {
     let (mut desk, told) = desk(true);

@@ -35,6 +35,7 @@ pub mod schemas;
 pub mod searches;
 mod shelf;
 pub mod surveys;
+mod wanted;
 mod watch;
 pub mod worker;
 

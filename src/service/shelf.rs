@@ -1,9 +1,12 @@
-//! The shelf: listings that are kept for paging, and histories that are good for a while. Its size and the age of what is on it are
-//! bounded.
+//! The shelf: listings that are kept for paging, and first rows and histories that are good for whoever asks in the next while. Its
+//! size and the age of what is on it are bounded.
+//!
+//! What many look at again and again must not keep workers busy: it is good for twenty times as long as it took to make.
 
 use crate::domain::calendar::Day;
 use crate::domain::window::Period;
-use crate::wire::customers::Listing;
+use crate::engine::survey::Question;
+use crate::wire::customers::{Listing, Page};
 use crate::wire::history::History;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,26 +16,53 @@ use std::time::{Duration, Instant as Moment};
 const LISTINGS: usize = 4;
 /// How long a listing is kept that nobody turns a page of.
 const LISTING_AGE: Duration = Duration::from_secs(300);
-/// How long a history is good: closed periods change only by late facts.
+/// How long a history is good at least: closed periods change only by late facts.
 const HISTORY_AGE: Duration = Duration::from_secs(600);
+/// How long first rows are good at least ...
+const TOP_AGE: Duration = Duration::from_secs(30);
+/// ... and of how many questions they are kept.
+const TOPS: usize = 64;
+/// What is good is good for so many times as long as all of its kind took to make, so that making them anew, however many look,
+/// takes at most one part in so many of the workers' time.
+const REST: u32 = 20;
 
 /// What is kept.
 #[derive(Default)]
 pub struct Shelf {
     /// The one that was looked at last is last.
     listings: VecDeque<(Moment, Arc<Listing>)>,
-    histories: Vec<Kept>,
+    /// One of each question; the oldest is first.
+    tops: VecDeque<(Arc<Listing>, Made)>,
+    /// Each with how many periods were asked for.
+    histories: Vec<(Arc<History>, usize, Made)>,
 }
 
-struct Kept {
-    history: Arc<History>,
-    /// So many periods were asked for.
-    most: usize,
-    since: Moment,
-    footing: Footing,
+/// How something was made that others may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    pub begun: Moment,
+    pub done: Moment,
+    pub footing: Footing,
 }
 
-/// What a history depends on besides facts: another one makes it useless at once.
+impl Made {
+    /// Whether it still is what would be made now, or near enough.
+    fn is_good(&self, age: Duration, footing: Footing, now: Moment) -> bool {
+        self.is_young(age, now) && self.footing == footing
+    }
+
+    fn is_young(&self, age: Duration, now: Moment) -> bool {
+        now.saturating_duration_since(self.done) < age
+    }
+}
+
+/// How long what was made is good: so long at least.
+fn age<'a>(least: Duration, made: impl Iterator<Item = &'a Made>) -> Duration {
+    let cost: Duration = made.map(|made| made.done.saturating_duration_since(made.begun)).sum();
+    least.max(cost.saturating_mul(REST))
+}
+
+/// What is kept depends on besides facts: another one makes it useless at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footing {
     pub partitions: usize,
@@ -59,25 +89,46 @@ impl Shelf {
         Some(listing)
     }
 
-    pub fn keep_history(&mut self, history: Arc<History>, most: usize, footing: Footing, now: Moment) {
-        self.histories.retain(|kept| kept.history.every != history.every);
-        self.histories.push(Kept { history, most, since: now, footing });
+    pub fn keep_top(&mut self, top: Arc<Listing>, made: Made) {
+        self.tops.retain(|(kept, _)| kept.question != top.question);
+        self.tops.push_back((top, made));
+        if self.tops.len() > TOPS {
+            self.tops.pop_front();
+        }
+    }
+
+    /// The first so many rows that answer a question, if they are known and good.
+    pub fn top(&self, question: &Question, limit: usize, footing: Footing, now: Moment) -> Option<Page> {
+        let (top, made) = self.tops.iter().find(|(top, _)| top.question == *question)?;
+        made.is_good(self.top_age(), footing, now).then(|| Page::all(top, limit))
+    }
+
+    fn top_age(&self) -> Duration {
+        age(TOP_AGE, self.tops.iter().map(|(_, made)| made))
+    }
+
+    pub fn keep_history(&mut self, history: Arc<History>, most: usize, made: Made) {
+        self.histories.retain(|(kept, ..)| kept.every != history.every);
+        self.histories.push((history, most, made));
     }
 
     /// The newest so many periods, if they are known and good.
     pub fn history(&self, every: Period, most: usize, footing: Footing, now: Moment) -> Option<Arc<History>> {
-        let is_good = |kept: &&Kept| {
-            let fresh = now.saturating_duration_since(kept.since) < HISTORY_AGE && kept.footing == footing;
-            fresh && kept.history.every == every && kept.most >= most
-        };
-        let kept = self.histories.iter().find(is_good)?;
-        Some(if kept.most == most { kept.history.clone() } else { Arc::new(kept.history.newest(most)) })
+        let (history, asked, made) = self.histories.iter().find(|(history, ..)| history.every == every)?;
+        let is_good = *asked >= most && made.is_good(self.history_age(), footing, now);
+        is_good.then(|| if *asked == most { history.clone() } else { Arc::new(history.newest(most)) })
+    }
+
+    fn history_age(&self) -> Duration {
+        age(HISTORY_AGE, self.histories.iter().map(|(.., made)| made))
     }
 
     /// Lets go of what is too old.
     pub fn tidy(&mut self, now: Moment) {
         self.listings.retain(|(touched, _)| now.saturating_duration_since(*touched) < LISTING_AGE);
-        self.histories.retain(|kept| now.saturating_duration_since(kept.since) < HISTORY_AGE);
+        let (top_age, history_age) = (self.top_age(), self.history_age());
+        self.tops.retain(|(_, made)| made.is_young(top_age, now));
+        self.histories.retain(|(.., made)| made.is_young(history_age, now));
     }
 }
 
@@ -124,7 +175,7 @@ mod tests {
             periods: vec![],
         });
         let (mut shelf, start) = (Shelf::default(), Moment::now());
-        shelf.keep_history(history, 12, footing, start);
+        shelf.keep_history(history.clone(), 12, Made { begun: start, done: start, footing });
         let found = |shelf: &Shelf, every, most, footing, now| shelf.history(every, most, footing, now).is_some();
         assert!(found(&shelf, Period::Month, 12, footing, start) && found(&shelf, Period::Month, 3, footing, start));
         assert!(!found(&shelf, Period::Month, 13, footing, start) && !found(&shelf, Period::Year, 3, footing, start));
@@ -139,5 +190,37 @@ mod tests {
         assert!(!found(&shelf, Period::Month, 12, footing, start + HISTORY_AGE));
         shelf.tidy(start + HISTORY_AGE);
         assert!(!found(&shelf, Period::Month, 12, footing, start));
+        // One that took a minute is good for twenty.
+        let done = start + Duration::from_secs(60);
+        shelf.keep_history(history, 12, Made { begun: start, done, footing });
+        assert!(found(&shelf, Period::Month, 12, footing, done + Duration::from_secs(1_199)));
+        assert!(!found(&shelf, Period::Month, 12, footing, done + Duration::from_secs(1_200)));
+    }
+
+    #[test]
+    fn first_rows_are_good_for_twenty_times_what_all_of_them_cost() {
+        let footing = Footing { partitions: 2, owns_all: true, today: Day(20_000), plans: 0 };
+        let of = |order| Arc::new(Listing { question: Question::Likely(order), ..(*listing(1)).clone() });
+        let (one, other) = (Question::Likely(Order::Amount), Question::Likely(Order::CustomerId));
+        let (mut shelf, start) = (Shelf::default(), Moment::now());
+        let seconds = Duration::from_secs;
+        let made = |cost| Made { begun: start, done: start + seconds(cost), footing };
+        let good = |shelf: &Shelf, question, footing, at| shelf.top(question, 10, footing, start + seconds(at)).is_some();
+        shelf.keep_top(of(Order::Amount), made(0));
+        assert!(good(&shelf, &one, footing, 29) && !good(&shelf, &one, footing, 30) && !good(&shelf, &other, footing, 0));
+        assert!(!good(&shelf, &one, Footing { plans: 1, ..footing }, 0));
+        // Of two that are looked at, each took 5 s: both anew each 200 s are a twentieth of the time.
+        shelf.keep_top(of(Order::Amount), made(5));
+        shelf.keep_top(of(Order::CustomerId), made(5));
+        for question in [&one, &other] {
+            assert!(good(&shelf, question, footing, 204) && !good(&shelf, question, footing, 205));
+        }
+        shelf.tidy(start + seconds(204));
+        assert_eq!(shelf.tops.len(), 2, "one of each question");
+        shelf.tidy(start + seconds(205));
+        assert_eq!(shelf.tops.len(), 0);
+        (1..=4).for_each(|id| shelf.keep_listing(listing(id), start));
+        (0..=TOPS).for_each(|_| shelf.keep_top(of(Order::Amount), made(0)));
+        assert!((1..=4).all(|id| shelf.listing(id, start).is_some()), "first rows take nobody's pages away");
     }
 }

@@ -1,4 +1,4 @@
-//! The built binary, fed by an embedded broker; and the demo.
+//! The built binary, fed by an embedded broker with a few customers; and the demo.
 
 use crate::walk::walk;
 use rdkafka::ClientConfig;
@@ -20,8 +20,8 @@ const DAY: i64 = 86_400_000;
 /// Bounds how long a failing test takes; no assertion depends on it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One customer's revenue a month in micro-units from so many days ago on.
-fn produce(broker: &Broker, customer: &str, states: &[(i64, i64)]) {
+/// One customer's revenue a month in micro-units of a currency from so many days ago on.
+fn produce(broker: &Broker, currency: &str, customer: &str, states: &[(i64, i64)]) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", broker.servers())
         .set("partitioner", "murmur2_random")
@@ -33,7 +33,7 @@ fn produce(broker: &Broker, customer: &str, states: &[(i64, i64)]) {
     for (days, amount) in states {
         let item = json!({ "item_id": "i", "product_id": "p", "plan_id": "pro", "quantity": 1, "unit_amount_micros": amount, "interval": "MONTH", "interval_count": 1, "discount_micros": 0 });
         let event = json!({ "event_id": format!("{customer}-{days}"), "customer_id": customer, "subscription_id": "s",
-            "effective_at": now - days * DAY, "version": 0, "status": "ACTIVE", "currency": "USD", "items": [item], "attributes": {} });
+            "effective_at": now - days * DAY, "version": 0, "status": "ACTIVE", "currency": currency, "items": [item], "attributes": {} });
         let value = schema.confluent(&avro::value(&schema.schema, &event));
         let record = BaseRecord::to(SUBSCRIPTIONS).key(customer).payload(&value);
         producer.send(record).map_err(|(error, _)| error).expect("room for a record");
@@ -41,26 +41,50 @@ fn produce(broker: &Broker, customer: &str, states: &[(i64, i64)]) {
     producer.flush(PATIENCE).expect("the broker takes it");
 }
 
-#[test]
-fn figures_arrive_by_themselves() {
+/// A service that reports in a currency, what it reads from, and its address.
+fn start(currency: &str) -> (Upswell, (Broker, Registry), String) {
     let topics = [(SUBSCRIPTIONS, 2), ("billing.usage", 2), ("billing.dead-letters", 1)];
     let broker = Broker::start(topics.map(|(name, count)| (name.to_owned(), count)).to_vec()).expect("an embedded broker");
     let registry = Registry::start().expect("an embedded registry");
-    let config = format!("kafka: {{ brokers: {:?} }}\nschema_registry: {{ url: {:?} }}\n", broker.servers(), registry.url());
-    let mut service = Upswell::run(PROGRAM, &config);
+    let parts = format!("kafka: {{ brokers: {:?} }}\nschema_registry: {{ url: {:?} }}\n", broker.servers(), registry.url());
+    let mut service = Upswell::run(PROGRAM, &format!("{parts}revenue: {{ currency: {currency} }}\n"));
     service.wait_ready();
     let base = format!("http://{}", service.address());
+    (service, (broker, registry), base)
+}
+
+#[test]
+fn figures_arrive_by_themselves() {
+    let (service, (broker, _registry), base) = start("USD");
     let service = RefCell::new(service);
     walk("live", &base, |wish| match wish {
-        "a customer of 100 a month, 130 since last week" => produce(&broker, "a", &[(400, 100_000_000), (7, 130_000_000)]),
-        "a customer of 20.25 a month" => produce(&broker, "b", &[(1, 20_250_000)]),
+        "a customer of 100 a month, 130 since last week" => produce(&broker, "USD", "a", &[(400, 100_000_000), (7, 130_000_000)]),
+        "a customer of 20.25 a month" => produce(&broker, "USD", "b", &[(1, 20_250_000)]),
         "stop" => assert_eq!(service.borrow_mut().terminate(), 0, "open pages do not keep it from a good end"),
         "start" => {
             service.borrow_mut().restart();
             service.borrow_mut().wait_ready();
         }
-        other => panic!("the walk asks for {other:?}"),
+        other => {
+            let customer =
+                other.strip_prefix("another process, and customer ").and_then(|rest| rest.strip_suffix(" of 7 a month"));
+            let customer = customer.unwrap_or_else(|| panic!("the walk asks for {other:?}"));
+            assert_eq!(service.borrow_mut().terminate(), 0);
+            produce(&broker, "USD", customer, &[(1, 7_000_000)]);
+            service.borrow_mut().restart();
+            service.borrow_mut().wait_ready();
+        }
     });
+}
+
+#[test]
+fn money_reads_as_its_currency_does() {
+    for currency in ["JPY", "KWD"] {
+        let (service, (broker, _registry), base) = start(currency);
+        produce(&broker, currency, "a", &[(7, 1_234_500_000)]);
+        walk("currency", &base, |_| unreachable!("nothing is asked for"));
+        drop(service);
+    }
 }
 
 /// Ended with the value.

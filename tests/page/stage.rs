@@ -1,6 +1,7 @@
-//! The real HTTP server over figures that a test publishes: those of a replayed history, or none yet.
+//! The real HTTP server over what a test publishes: states that a whole service passes through in a moment, such as catching up, or
+//! that need several of them, and an address that anybody can reach. Nobody looks at accounts here, so lists are refused.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -35,23 +36,24 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// With the report of a made-up company of 300 customers, and rules.
-    pub fn of_a_history() -> Stage {
-        let stage = Stage::start();
+    /// As if it listened where anybody can reach it, without passwords.
+    pub fn open_to_anybody() -> Stage {
+        let stage = Stage::start(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         stage.act("publish");
         stage
     }
 
     /// Catching up: no figure is known yet, but the rules are.
     pub fn waiting() -> Stage {
-        let stage = Stage::start();
+        let stage = Stage::start(IpAddr::V4(Ipv4Addr::LOCALHOST));
         stage.telemetry.partitions.set_lag(FactKind::Usage, 0, 12_000);
         stage.telemetry.partitions.set_lag(FactKind::Subscription, 1, 400);
         stage.published.set_readiness(Readiness::new(Phase::CatchingUp, "Reading up to the ends seen at assignment."));
         stage
     }
 
-    fn start() -> Stage {
+    /// `told` is the address that the server believes to listen at: it is on loopback, whatever is believed.
+    fn start(told: IpAddr) -> Stage {
         let (published, telemetry) = (Arc::new(Published::new()), Arc::new(Telemetry::new("subs", "usage", "retries")));
         published.set_alerts(standing());
         telemetry.topic(FactKind::Subscription).partitions.set(8);
@@ -64,7 +66,8 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket can be set non-blocking");
         let address = listener.local_addr().expect("a bound address");
-        let held = http::Standing::new(Access::default(), address, telemetry.clone()).expect("nothing to read");
+        let held = http::Standing::new(Access::default(), SocketAddr::new(told, address.port()), telemetry.clone())
+            .expect("nothing to read");
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");

@@ -14,7 +14,7 @@ const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Where the page is. */
 export const base = process.argv[2];
-const LONG = 60_000;
+const LONG = 120_000;
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
@@ -45,10 +45,12 @@ export async function walk(steps) {
 }
 
 /**
- * Opens the page and watches it: errors on the console, requests that leave the origin, bytes on the network. `parts` are answers for
- * paths of the API: objects, functions of the address, or the status of a refusal.
+ * Opens the page and watches it: errors on the console, requests that leave the origin, bytes on the network, answers of the API and
+ * documents of the stream.
+ * `parts` stand in for paths of the API in states that a service is hard to bring into: the status of a refusal, or 'silence' for one
+ * that never answers. `refused` are paths that the service itself refuses. `before` is run in the page before its own scripts.
  */
-export async function open(browser, { width = 1280, height = 900, dark = false, parts = {}, hash = '', ...more } = {}) {
+export async function open(browser, { width = 1280, height = 900, dark = false, parts = {}, refused = [], hash = '', before = null, ...more } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
@@ -58,9 +60,9 @@ export async function open(browser, { width = 1280, height = 900, dark = false, 
   });
   const page = await context.newPage();
   page.setDefaultTimeout(LONG);
-  const seen = { errors: [], strangers: [], requests: [], bytes: 0, reports: [] };
+  const seen = { errors: [], strangers: [], requests: [], bytes: 0, answers: [], documents: [] };
   page.on('console', (message) => {
-    const isAsked = Object.entries(parts).some(([path, part]) => typeof part === 'number' && message.location().url?.includes(path));
+    const isAsked = [...Object.keys(parts), ...refused].some((path) => message.location().url?.includes(path));
     if (['error', 'warning'].includes(message.type()) && !isAsked) seen.errors.push(`${message.text()} ${message.location().url}`);
   });
   page.on('pageerror', (error) => seen.errors.push(error.message));
@@ -68,17 +70,40 @@ export async function open(browser, { width = 1280, height = 900, dark = false, 
     if (new URL(request.url()).origin !== new URL(base).origin) seen.strangers.push(request.url());
     seen.requests.push(new URL(request.url()).pathname);
   });
+  page.on('response', (answer) => {
+    const { pathname, search } = new URL(answer.url());
+    if (!pathname.startsWith('/api/') || pathname === '/api/v1/stream') return;
+    // One that was given up has no body any more, and is shown nowhere.
+    const given = answer.json().then((body) => ({ path: pathname, search, status: answer.status(), body })).catch(() => null);
+    seen.answers.push(given);
+  });
   const network = await context.newCDPSession(page);
   await network.send('Network.enable');
   network.on('Network.loadingFinished', ({ encodedDataLength }) => (seen.bytes += encodedDataLength));
+  network.on('Network.eventSourceMessageReceived', ({ data }) => seen.documents.push(JSON.parse(data)));
   for (const [path, part] of Object.entries(parts)) {
-    const answer = (url) => ({ contentType: 'application/json', body: JSON.stringify(typeof part === 'function' ? part(url) : part) });
-    await page.route(new RegExp(`${path}(\\?|$)`), (route) =>
-      route.fulfill(typeof part === 'number' ? refusal(part) : answer(new URL(route.request().url()))),
-    );
+    await page.route(new RegExp(`${path}(\\?|$)`), (route) => (part === 'silence' ? null : route.fulfill(refusal(part))));
   }
+  if (before !== null) await page.addInitScript(before);
   await page.goto(`${base}/${hash}`);
   return { page, seen, context };
+}
+
+/** The answers that the page was given from a path, the newest last. */
+export async function given(seen, path) {
+  const answers = await Promise.all(seen.answers);
+  return answers.filter((answer) => answer?.path === path && answer.status === 200).map((answer) => answer.body);
+}
+
+/** Brings every part in sight, so that all of them are there; then back to the top. */
+export async function everything(page) {
+  await page.locator('#figure-expansion_rate data').waitFor();
+  await page.locator('#rules-body tr').first().waitFor({ state: 'attached' });
+  for (const section of ['history', 'movers']) {
+    await page.locator(`#${section}`).scrollIntoViewIfNeeded();
+    await page.locator(`#${section}-body tr`).first().waitFor();
+  }
+  await page.evaluate(() => window.scrollTo(0, 0));
 }
 
 /** That nothing went wrong which nobody looked at. */

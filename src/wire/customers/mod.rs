@@ -26,6 +26,8 @@ pub enum Asked {
     Customer(String),
     /// The first page of a new listing, of so many rows.
     Listing { question: Question, limit: usize },
+    /// The first so many rows of a listing that others may have asked for a little while ago; there are no further pages.
+    Top { question: Question, limit: usize },
     /// A further page of a listing; `question` if the client repeats what it is of.
     Page { cursor: Cursor, question: Option<Question>, limit: usize },
     /// Closed periods.
@@ -105,6 +107,12 @@ impl Listing {
         let kept = Tally::of(&self.rows);
         Tally { customers: self.total.customers - kept.customers, amount: self.total.amount - kept.amount }
     }
+
+    /// The same with its first rows only: the others are beyond.
+    pub fn top(&self, rows: usize) -> Listing {
+        let rows = self.rows.iter().take(rows).cloned().collect();
+        Listing { rows, version: self.version.clone(), question: self.question.clone(), ..*self }
+    }
 }
 
 /// A page of a listing.
@@ -120,6 +128,11 @@ impl Page {
         let length = listing.rows.len();
         let from = from.min(length);
         Page { rows: from..from.saturating_add(limit).min(length), listing }
+    }
+
+    /// The first so many rows of a listing as all that there is of it.
+    pub fn all(listing: &Listing, limit: usize) -> Page {
+        Page::of(Arc::new(listing.top(limit)), 0, limit)
     }
 
     pub fn rows(&self) -> &[Row] {

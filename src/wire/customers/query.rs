@@ -10,6 +10,8 @@ use std::fmt::Write;
 
 /// Rows of a page: of one that says nothing, and at most.
 const ROWS: (usize, usize) = (100, 10_000);
+/// First rows at most, and of every question that is asked for them: whoever asks for fewer is answered by the same look.
+pub const TOP: usize = 100;
 /// Periods of a history, likewise.
 const PERIODS: (usize, usize) = (24, 400);
 
@@ -28,22 +30,25 @@ pub type Parameters = [(String, String)];
 /// # Errors
 /// A sentence that says what can be asked.
 pub fn customers(parameters: &Parameters, choices: &Choices) -> Result<Asked, String> {
-    const KNOWN: [&str; 8] = ["window", "movement", "dimension", "segment", "order", "limit", "cursor", "likely"];
+    const KNOWN: [&str; 9] = ["window", "movement", "dimension", "segment", "order", "limit", "cursor", "likely", "top"];
     let given = Given::of(parameters, &KNOWN)?;
     let limit = given.limit(ROWS)?;
+    let top = given.number("top", TOP)?;
     let question = match (given.get("likely"), given.get("window")) {
         (Some(likely), _) => Some(likely_to(likely, &given)?),
         (None, Some(window)) => Some(Question::Moved(moved(window, &given, choices)?)),
         (None, None) => None,
     };
-    match (given.get("cursor"), question) {
-        (Some(text), question) => {
+    given.only_with(top.is_none(), &["limit", "cursor"], "top left out")?;
+    match (given.get("cursor"), question, top) {
+        (_, Some(question), Some(limit)) => Ok(Asked::Top { question: first(question), limit }),
+        (Some(text), question, _) => {
             let wrong = || format!("The cursor {} is none: pass on next_cursor of the page before, as it is.", shown(text));
             given.only_with(question.is_some(), &["movement", "dimension", "segment", "order"], "window")?;
             Ok(Asked::Page { cursor: Cursor::parse(text).ok_or_else(wrong)?, question, limit })
         }
-        (None, Some(question)) => Ok(Asked::Listing { question, limit }),
-        (None, None) => Err(format!(
+        (None, Some(question), None) => Ok(Asked::Listing { question, limit }),
+        (None, None, _) => Err(format!(
             "Say which window: window={}; or ask for likely=expand, or for one customer at /api/v1/customers/ID.",
             one_of(choices.windows.iter().map(String::as_str))
         )),
@@ -67,6 +72,14 @@ pub fn history(parameters: &Parameters) -> Result<Asked, String> {
 /// A sentence, if there is a parameter.
 pub fn none(parameters: &Parameters) -> Result<(), String> {
     Given::of(parameters, &[]).map(drop)
+}
+
+/// The question of which only the first rows are wanted.
+fn first(question: Question) -> Question {
+    match question {
+        Question::Moved(query) => Question::Moved(Query { most: TOP, ..query }),
+        other => other,
+    }
 }
 
 fn likely_to(text: &str, given: &Given) -> Result<Question, String> {
@@ -122,9 +135,15 @@ impl<'a> Given<'a> {
     }
 
     fn limit(&self, (usual, most): (usize, usize)) -> Result<usize, String> {
-        let Some(text) = self.get("limit") else { return Ok(usual) };
-        let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
-        limit.ok_or_else(|| format!("The limit {} is none: write a whole number from 1 to {most}.", shown(text)))
+        Ok(self.number("limit", most)?.unwrap_or(usual))
+    }
+
+    /// A number of rows, if one is given.
+    fn number(&self, name: &str, most: usize) -> Result<Option<usize>, String> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+        let wrong = || format!("{name}={} cannot be: write a whole number from 1 to {most}.", shown(text));
+        number.map(Some).ok_or_else(wrong)
     }
 
     /// Refuses parameters that mean something only with another one.
@@ -196,6 +215,7 @@ mod tests {
                 "window=trailing_90d&movement=churn&dimension=plan&segment=&order=customer_id&limit=10000",
                 Asked::Listing { question: query(Movement::Churn, Some(("plan", "")), Order::CustomerId), limit: 10_000 },
             ),
+            ("likely=expand&top=10", Asked::Top { question: Question::Likely(Order::Amount), limit: 10 }),
             ("likely=expand&limit=1", Asked::Listing { question: Question::Likely(Order::Amount), limit: 1 }),
             ("cursor=0000000000000007-100", Asked::Page { cursor, question: None, limit: 100 }),
             ("cursor=0000000000000007-100&window=trailing_90d", Asked::Page { cursor, question: Some(listing), limit: 100 }),
@@ -224,6 +244,11 @@ mod tests {
             ("window=last_month&limit=1e3", "from 1 to 10000"),
             ("window=last_month&window=last_month", "given twice"),
             ("windows=last_month", "There is no parameter \"windows\""),
+            ("window=last_month&top=0", "from 1 to 100"),
+            ("window=last_month&top=101", "from 1 to 100"),
+            ("window=last_month&top=10&limit=10", "limit is given without its context"),
+            ("cursor=0000000000000007-100&top=10", "cursor is given"),
+            ("top=10", "window=last_month or trailing_90d"),
             ("likely=churn", "use expand"),
             ("likely=expand&window=last_month", "window is given"),
             ("cursor=7", "pass on next_cursor"),

@@ -1,36 +1,34 @@
-// The live page: keeps what is known, asks for what has changed, and has every part drawn from it.
+// The live page: hears what the service says, asks for what has changed, and has every part drawn from what is known. Each part is
+// asked for by itself and drawn when it is there; the figures of the report never wait for another.
 
 import { alerts } from './alerts.js';
 import { bridge } from './bridge.js';
-import { ask, follow } from './connection.js';
+import { follow } from './connection.js';
 import { by, fill, h } from './dom.js';
-import { count, moment, percent, windowName } from './format.js';
-import { headline } from './gauges.js';
+import { percent, windowName } from './format.js';
+import { headline, present } from './gauges.js';
 import * as past from './history.js';
 import { motions } from './motions.js';
 import * as customers from './movers.js';
 import * as parts from './segments.js';
+import { source } from './source.js';
+import { instant, standing } from './standing.js';
 
-const CLOSED = ['last_month', 'last_quarter', 'last_year'];
-/** Lists of customers and rules are looked at no more often than this while figures move. */
-const UNHURRIED = 5_000;
+/** For how long rules do although time goes on, and lists of customers and closed periods although figures move, in milliseconds. */
+const RULES_REST = 5_000;
+const LIST_REST = 30_000;
+/** Time between two sentences for those who do not see figures move. */
 const ANNOUNCE = 30_000;
 
-const known = { now: null, window: null, report: null, figures: null, rules: null, movers: null, history: null, closed: null, lost: false };
+let now = null;
+let lost = false;
 let wanted = new URLSearchParams(location.hash.slice(1)).get('window');
-/** Parts of the API that this service does not have. */
-const missing = new Set();
-let busy = false;
-let again = false;
-const done = new Map();
+let announced = null;
 
-/** Whether to ask: at once another question, and after a while the same one if the figures have moved since. */
-function due(what, question, figures) {
-  const last = done.get(what);
-  if (last?.question === question && (last.figures === figures || performance.now() - last.at < UNHURRIED)) return false;
-  done.set(what, { question, figures, at: performance.now() });
-  return true;
-}
+const report = source((window) => `api/v1/report?window=${window}`, { patience: 20_000, told: drawReport });
+const rules = source(() => 'api/v1/rules', { rest: RULES_REST, told: drawRules });
+const movers = source((question) => `api/v1/customers?${question}`, { rest: LIST_REST, told: drawMovers });
+const periods = source((every) => `api/v1/history?every=${every}&limit=24`, { rest: LIST_REST, told: drawHistory });
 
 /** The window to show: the one asked for, else the longest trailing one, of which the bands speak. */
 function choose(windows) {
@@ -40,178 +38,136 @@ function choose(windows) {
   return [...windows].sort((one, other) => days(other) - days(one))[0];
 }
 
-/** Asks for what has changed, one round at a time; what changes meanwhile is asked for after it. */
-async function refresh() {
-  if (busy) {
-    again = true;
-    return;
-  }
-  busy = true;
-  try {
-    do {
-      again = false;
-      try {
-        await round();
-      } catch {
-        known.figures = null; // The next document has it asked for once more.
-      }
-      draw();
-    } while (again);
-  } finally {
-    busy = false;
-  }
+/** Sections that are in sight, or nearly. Only those cost the service a look at every account. */
+const inSight = new Set();
+const sight = new IntersectionObserver(
+  (entries) => {
+    entries.forEach(({ isIntersecting, target }) => (isIntersecting ? inSight.add(target.id) : inSight.delete(target.id)));
+    refresh();
+  },
+  { rootMargin: '200px' },
+);
+
+/** Asks for what has changed. */
+function refresh() {
+  if (!now) return;
+  const window = choose(now.windows);
+  report.want(window, now.figures);
+  rules.want('all', now);
+  if (window === null || inSight.has('movers')) movers.want(window && customers.question(window), now.figures);
+  if (window === null || inSight.has('history')) periods.want(window && past.every(), now.figures);
+  if (window === null) draw();
 }
 
-async function round() {
-  const { now } = known;
-  const window = choose(now?.windows);
-  if (!window) {
-    Object.assign(known, { report: null, window: null, figures: now?.figures ?? null, movers: null, history: null, closed: null });
-    ['movers', 'history'].forEach((what) => done.delete(what));
-    if (due('rules', 'no view', now)) await rules();
-    return;
-  }
-  const figures = now.figures;
-  const [report] = await Promise.all([
-    known.figures !== figures || known.window !== window ? ask(`api/v1/report?window=${window}`) : null,
-    due('rules', JSON.stringify(now.alerts), now) ? rules() : null,
-  ]);
-  if (report) {
-    const shown = report.status === 200 ? report.body.windows[0] : null;
-    Object.assign(known, { report: shown, window, figures: shown ? figures : null, as_of: report.body?.as_of ?? null });
-    draw();
-  }
-  await Promise.all([movers(window), history(now)]);
+/** The window that is shown, which need not be the chosen one yet; null while none is known. */
+const shown = () => report.known()?.body?.windows[0] ?? null;
+
+/** The instant of the figures that are shown. While only time goes on, they are exact for the instant of now. */
+function asOf() {
+  const known = report.known();
+  if (!known?.body) return null;
+  const own = known.body.as_of;
+  return known.stamp === now?.figures && now.as_of && Date.parse(now.as_of) > Date.parse(own) ? now.as_of : own;
 }
 
-async function rules() {
-  const { status, body } = await ask('api/v1/rules');
-  known.rules = status === 200 ? body.data.groups.flatMap((group) => group.rules) : null;
-}
-
-async function movers(window) {
-  const question = `window=${window}&movement=${customers.movement()}&order=amount&limit=10`;
-  if (missing.has('customers') || !due('movers', question, known.now.figures)) return;
-  const { status, body } = await ask(`api/v1/customers?${question}`);
-  if (status === 404) missing.add('customers');
-  known.movers = status === 200 ? body : { status, error: body?.error };
-}
-
-/** Closed periods change with a new day and with late events. */
-async function history(now) {
-  if (!due('history', past.every(), now.figures)) return;
-  if (!missing.has('history')) {
-    const { status, body } = await ask(`api/v1/history?every=${past.every()}&limit=24`);
-    if (status === 404) missing.add('history');
-    known.history = status === 200 ? body : null;
-  }
-  const closed = now.windows.filter((name) => CLOSED.includes(name));
-  if (known.history || closed.length === 0) {
-    known.closed = null;
-    return;
-  }
-  const report = await ask(`api/v1/report?${closed.map((name) => `window=${name}`).join('&')}`);
-  known.closed = report.status === 200 ? report.body.windows : null;
-}
+/** All rules, null while they are not known; and when they were judged. */
+const groups = () => rules.known()?.body?.data.groups ?? null;
+const ruleList = () => groups()?.flatMap((group) => group.rules) ?? null;
+const judgedAt = () => groups()?.[0]?.lastEvaluation ?? null;
 
 function draw() {
-  const { now, report, rules: all } = known;
-  const currency = now?.currency ?? null;
-  standing();
-  windows();
-  headline(report, now, all);
-  bridge(report, currency);
-  motions(report, currency);
-  parts.segments(report, currency);
-  customers.movers(known.movers, currency);
-  past.history(known.history, known.closed, currency);
-  alerts(all, now?.time_zone ?? 'UTC');
-  announce();
+  drawReport();
+  drawRules();
+  drawMovers();
+  drawHistory();
 }
 
-/** Readiness, lag, age of the figures, and what to know about them. */
-function standing() {
-  const { now, lost } = known;
-  const zone = now?.time_zone ?? 'UTC';
-  const ready = now?.readiness;
-  const [kind, glyph, word] = lost
-    ? ['lost', '✕', 'Connection lost']
-    : !now
-      ? ['waiting', '…', 'Connecting']
-      : ready.ready
-        ? ['live', '●', 'Live']
-        : ['waiting', '◐', phase(ready.phase)];
-  fill(by('phase'), h('span', { class: `pill ${kind}` }, h('span', { 'aria-hidden': 'true' }, `${glyph} `), word));
-  fill(by('lag'), ready && !lost ? `${count(ready.lag.records)} records behind` : '');
-  fill(by('as-of'), now?.as_of ? ['As of ', h('time', { datetime: now.as_of }, moment(now.as_of, zone)), ` ${zone}`] : 'No figures yet');
-  const sentences = [];
-  if (lost) sentences.push(now?.as_of ? `Connection lost: the figures are of ${moment(now.as_of, zone)} ${zone}.` : 'Connection lost.');
-  if (ready && !ready.ready) sentences.push(ready.detail);
-  for (const stop of ready?.stopped ?? []) sentences.push(`Partition ${stop.partition} has stopped: ${stop.reason.replaceAll('_', ' ')}.`);
-  const share = now?.partitions;
-  if (share && !share.complete) {
-    const of = share.all === null ? '' : ` of ${share.all}`;
-    sentences.push(`These figures cover ${share.counted}${of} partitions, the share of this instance: the others of its group have the rest.`);
-  }
-  if (now && !now.as_of && !lost) sentences.push('Figures are shown when they are known.');
-  fill(by('banner'), sentences.map((sentence) => h('p', {}, sentence)));
-  document.body.classList.toggle('stale', lost);
+function drawReport() {
+  const [window, body] = [shown(), report.known()?.body];
+  drawStanding();
+  windows(window, body);
+  headline(window, body, ruleList());
+  bridge(window, body?.currency);
+  motions(window, body?.currency);
+  parts.segments(window, body?.currency);
+  announce(window);
 }
 
-const phase = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll('_', ' ');
+function drawStanding() {
+  standing(now, asOf(), lost, report.known()?.failure);
+  present(now);
+  const isChosen = now === null || report.isOf(choose(now.windows));
+  document.body.classList.toggle('stale', lost || (shown() !== null && !isChosen));
+}
 
-function windows() {
-  const { now, report } = known;
+function drawRules() {
+  headline(shown(), report.known()?.body, ruleList());
+  alerts(ruleList(), judgedAt(), now?.time_zone ?? 'UTC', now?.currency ?? 'USD');
+}
+
+function drawMovers() {
+  const window = choose(now?.windows);
+  customers.movers(movers.known(), window !== null && movers.isOf(customers.question(window)), now?.time_zone ?? 'UTC');
+}
+
+function drawHistory() {
+  past.history(periods.known(), periods.isOf(past.every()), now?.time_zone ?? 'UTC');
+}
+
+function windows(window, body) {
   const names = now?.windows ?? [];
   by('windows-wait').hidden = names.length > 0;
-  fill(by('windows'), names.map((name) => h('label', {}, h('input', { type: 'radio', name: 'window', value: name, checked: name === choose(names) }), h('span', {}, windowName(name)))));
-  if (!report) return fill(by('edges'), '');
-  const edge = (instant) => h('time', { datetime: instant }, moment(instant, now.time_zone));
-  fill(by('edges'), 'From ', edge(report.opening_edge), ' to ', report.closing_edge === known.as_of ? 'now' : edge(report.closing_edge));
-  document.title = report.rates.expansion_rate === null ? 'Upswell' : `${percent(report.rates.expansion_rate)} expansion · Upswell`;
+  const choice = (name) => h('input', { type: 'radio', name: 'window', value: name, checked: name === choose(names) });
+  fill(by('windows'), names.map((name) => h('label', {}, choice(name), h('span', {}, windowName(name)))));
+  if (!window) return fill(by('edges'), '');
+  const zone = body.time_zone;
+  const end = window.closing_edge === body.as_of ? 'now' : instant(window.closing_edge, zone);
+  fill(by('edges'), `${windowName(window.window)}: from `, instant(window.opening_edge, zone), ' to ', end);
+  document.title = window.rates.expansion_rate === null ? 'Upswell' : `${percent(window.rates.expansion_rate)} expansion · Upswell`;
 }
 
 /** For those who do not see figures move: a sentence now and then, and whenever the window was changed. */
-function announce() {
-  const { report, window } = known;
-  if (!report) return;
-  const last = done.get('announced');
-  if (last?.window === window && performance.now() - last.at < ANNOUNCE) return;
-  done.set('announced', { window, at: performance.now() });
+function announce(window) {
+  if (!window) return;
+  if (announced?.window === window.window && performance.now() - announced.at < ANNOUNCE) return;
+  announced = { window: window.window, at: performance.now() };
   const rate = (value) => (value === null ? 'undefined' : percent(value));
-  const { expansion_rate, net_revenue_retention, gross_revenue_retention } = report.rates;
+  const { expansion_rate, net_revenue_retention, gross_revenue_retention } = window.rates;
   const rates = `expansion rate ${rate(expansion_rate)}, net revenue retention ${rate(net_revenue_retention)}`;
-  fill(by('announcement'), `${windowName(window)}: ${rates}, gross revenue retention ${rate(gross_revenue_retention)}.`);
+  fill(by('announcement'), `${windowName(window.window)}: ${rates}, gross revenue retention ${rate(gross_revenue_retention)}.`);
+}
+
+/** The reader chose something: what it asks for, and what is drawn until that is there. */
+function chosen() {
+  refresh();
+  draw();
 }
 
 by('windows').addEventListener('change', (event) => {
   wanted = event.target.value;
   window.history.replaceState(null, '', `#window=${wanted}`);
-  refresh();
+  chosen();
 });
 addEventListener('hashchange', () => {
   wanted = new URLSearchParams(location.hash.slice(1)).get('window');
-  refresh();
+  chosen();
 });
-parts.choices(draw);
-customers.choices(refresh);
-past.choices(refresh);
+parts.choices(drawReport);
+customers.choices(chosen);
+past.choices(chosen);
+['movers', 'history'].forEach((section) => sight.observe(by(section)));
 
 follow(
-  (now) => {
-    if (known.lost) {
-      // Another version may answer now.
-      missing.clear();
-      known.figures = null;
-    }
-    Object.assign(known, { now, lost: false });
-    standing();
+  (document) => {
+    [now, lost] = [document, false];
     refresh();
+    drawStanding();
+    windows(shown(), report.known()?.body);
   },
   () => {
-    if (known.lost) return;
-    known.lost = true;
-    draw();
+    if (lost) return;
+    lost = true;
+    drawStanding();
   },
 );
 draw();

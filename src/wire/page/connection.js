@@ -7,25 +7,22 @@ const TICK = 1_000;
 /** How long asking goes on before a stream is tried again. */
 const RETRY = 30_000;
 
-/**
- * Hands every document to `tell`, with whether it came by a stream, and says `lose` once when nothing is heard any more. A page that
- * nobody looks at holds no connection.
- */
+/** Hands every document to `tell`, and says `lose` while nothing is heard any more. A page that nobody looks at holds no connection. */
 export function follow(tell, lose) {
   let source = null;
   let heard = performance.now();
   let polling = null;
   let retry = null;
 
-  const hear = (document, streamed) => {
+  const hear = (document) => {
     heard = performance.now();
-    tell(document, streamed);
+    tell(document);
   };
 
   const ask = async () => {
     try {
       const answer = await fetch('api/v1/now', { cache: 'no-store' });
-      if (answer.ok && polling !== null) hear(await answer.json(), false);
+      if (answer.ok && polling !== null) hear(await answer.json());
     } catch {
       // Silence says it, if it lasts.
     }
@@ -41,7 +38,7 @@ export function follow(tell, lose) {
     source.addEventListener('now', (event) => {
       clearInterval(polling);
       polling = null;
-      hear(JSON.parse(event.data), true);
+      hear(JSON.parse(event.data));
     });
     source.addEventListener('error', () => {
       poll();
@@ -75,11 +72,4 @@ export function follow(tell, lose) {
     if (!document.hidden && now - heard > SILENCE) lose();
   }, TICK);
   open();
-}
-
-/** One answer of the API: its status, and its document if there is one. */
-export async function ask(path) {
-  const answer = await fetch(path, { cache: 'no-store' });
-  const body = answer.headers.get('content-type')?.startsWith('application/json') ? await answer.json() : null;
-  return { status: answer.status, body };
 }

@@ -1,7 +1,8 @@
 // The headline figures: a number, the scale it lies on, and what an alert thinks of it.
 
 import { absent, by, fill, figure, h } from './dom.js';
-import { count, decimal, mark, micros, money, percent, plain } from './format.js';
+import { compactMoney, count, decimal, mark, micros, money, percent, plain } from './format.js';
+import { instant } from './standing.js';
 
 const BANDS = {
   strong: ['▲', () => `Strong: over ${mark(0.2)}`],
@@ -17,18 +18,17 @@ const SCALES = {
   gross_revenue_retention: { low: 0.7, high: 1, from: 1, marks: [0.8, 0.9, 1] },
 };
 
-/** Draws the headline of a window; null while there is none. */
-export function headline(window, now, rules) {
+/** Draws the headline of a window of a report; null while there is none. Revenue now has a drawing of its own: {@link present}. */
+export function headline(window, report, rules) {
   for (const metric of Object.keys(SCALES)) {
     const value = window?.rates[metric] ?? null;
     const thresholds = window ? thresholdsOf(metric, window.window, rules) : [];
     const signed = metric === 'expansion_growth';
     fill(by(`figure-${metric}`), window ? shown(value, signed) : unknown());
-    fill(by(`note-${metric}`), window ? note(metric, window, now.currency, thresholds) : '');
+    fill(by(`note-${metric}`), window ? note(metric, window, report.currency, thresholds) : '');
     fill(by(`gauge-${metric}`), gauge(SCALES[metric], value, thresholds));
   }
-  present(now);
-  customers(window, now?.currency);
+  customers(window, report?.currency);
 }
 
 export const unknown = () => h('span', { class: 'unknown' }, 'not known yet');
@@ -67,11 +67,29 @@ function thresholdsOf(metric, window, rules) {
     .filter((rule) => onTotal(rule) && plainQuery(rule))
     .map((rule) => {
       const state = rule.state === 'inactive' && rule.suppressed.length > 0 ? 'not judged' : rule.state;
-      return { value: rule.threshold.value, side: rule.query.includes(' < ') ? 'below' : 'above', state };
+      return { value: rule.threshold.value, side: side(rule), state };
     });
 }
 
-function gauge(scale, value, thresholds) {
+/** On which side of its threshold a rule fires. */
+export const side = (rule) => (rule.query.includes(' < ') ? 'below' : 'above');
+
+const RATES = ['customer_churn_rate', 'customer_expansion_share', ...Object.keys(SCALES)];
+
+/** What an alert has observed, in the figure's own unit. */
+export function observed(metric, value, currency) {
+  if (RATES.includes(metric)) return percent(value);
+  return metric === 'quick_ratio' ? plain(value) : money(value, currency);
+}
+
+/** The observed value of an alert beside its threshold, on the scale of the figure. */
+export function beside(metric, value, threshold, currency) {
+  const scale = SCALES[metric] ?? { low: Math.min(0, value), high: Math.max(value, threshold.value) * 1.25 || 1, from: 0, marks: [] };
+  const short = (of) => (RATES.includes(metric) ? mark(of) : metric === 'quick_ratio' ? plain(of) : compactMoney(of, currency));
+  return gauge({ ...scale, names: [] }, value, [threshold], short);
+}
+
+function gauge(scale, value, thresholds, short = mark) {
   const all = [...scale.marks, ...thresholds.map((of) => of.value), ...(value === null ? [] : [value])];
   const [least, most] = [Math.min(scale.low, ...all), Math.max(scale.high, ...all)];
   const room = (most - least) * 0.04;
@@ -90,23 +108,23 @@ function gauge(scale, value, thresholds) {
     value !== null && between(scale.from, value, { y: 17, height: 8, class: value < scale.from ? 'bar loss' : 'bar' }),
     scale.marks.map((of) => [
       h('line', { x1: at(of), x2: at(of), y1: 12, y2: 30, class: 'mark' }),
-      h('text', { x: at(of), y: 42, 'text-anchor': anchor(of), class: 'scale' }, mark(of)),
+      h('text', { x: at(of), y: 42, 'text-anchor': anchor(of), class: 'scale' }, short(of)),
     ]),
-    (high <= 0.5 ? (scale.names ?? []) : []).map(([of, name]) => h('text', { x: at(of), y: 42, 'text-anchor': 'middle', class: 'scale' }, name)),
+    (high <= 0.5 ? (scale.names ?? []) : []).map(([of, name]) => h('text', { x: at(of), y: 42, 'text-anchor': 'middle', class: 'scale crowded' }, name)),
     thresholds.map((of) => [
       h('line', { x1: at(of.value), x2: at(of.value), y1: 11, y2: 32, class: `limit ${of.state === 'firing' ? 'firing' : ''}` }),
-      h('text', { x: at(of.value), y: 8, 'text-anchor': anchor(of.value), class: 'scale limit-name' }, `alert ${of.side === 'below' ? '<' : '>'} ${mark(of.value)}`),
+      h('text', { x: at(of.value), y: 8, 'text-anchor': anchor(of.value), class: 'scale limit-name' }, `alert ${of.side === 'below' ? '<' : '>'} ${short(of.value)}`),
     ]),
     value !== null && h('line', { x1: at(value), x2: at(value), y1: 13, y2: 29, class: 'needle' }),
   );
 }
 
-/** Revenue at the very instant, whatever the window. */
-function present(now) {
-  const currency = now?.currency;
+/** Revenue at the very instant, whatever the window. The service says it together with how it is, so it can be newer than the report. */
+export function present(now) {
+  const { currency, time_zone: zone, usage_today: today } = now ?? {};
   fill(by('figure-mrr'), now?.mrr ? figure(now.mrr, money(now.mrr, currency)) : unknown());
-  const today = now?.usage_today;
-  fill(by('note-mrr'), today ? h('span', {}, 'Usage of today, not counted yet: ', figure(today, money(today, currency))) : '');
+  const asOf = now?.as_of && h('span', {}, 'As of ', instant(now.as_of, zone));
+  fill(by('note-mrr'), asOf, today && h('span', {}, 'Usage of today, not counted yet: ', figure(today, money(today, currency))));
 }
 
 /** The rates of customers, one line each. */

@@ -1,7 +1,8 @@
-// Closed periods: how growth went before the present window.
+// Closed periods: how growth went before now.
 
 import { absent, by, fill, figure, h, said } from './dom.js';
-import { compactMoney, count, micros, money, percent, title, windowName } from './format.js';
+import { compactMoney, count, micros, money, percent, title } from './format.js';
+import { instant } from './standing.js';
 
 const PERIODS = ['month', 'quarter', 'year'];
 /** Rows before the reader asks for all. */
@@ -24,20 +25,32 @@ export function choices(again) {
   });
 }
 
-/** Draws closed periods, or the closed windows of the report where the service has no history; hides what has neither. */
-export function history(past, closedWindows, currency) {
-  const periods = past ? past.periods : (closedWindows ?? []).map((window) => ({ ...window, period: windowName(window.window) }));
-  by('history').hidden = periods.length === 0;
-  fill(by('every'), past ? PERIODS.map(option) : []);
-  fill(by('history-chart'), past && periods.length > 1 ? chart(periods, currency) : []);
-  const rows = [...periods].sort(newest(past)).slice(0, chosen.all ? periods.length : FEW);
+/** Draws closed periods, or says why there are none; `isChosen` unless they are still those chosen before. */
+export function history(known, isChosen, zone) {
+  const [past, currency] = [known?.body ?? null, known?.body?.currency];
+  const periods = past?.periods ?? [];
+  fill(by('every'), PERIODS.map(option));
+  fill(by('history-note'), past ? caption(past, zone) : known ? refusal(known.failure) : 'Not known yet.');
+  by('history-table').hidden = periods.length === 0;
+  by('history-table').classList.toggle('before', !isChosen);
+  fill(by('history-chart'), periods.length > 1 ? chart(periods, currency) : []);
+  const rows = [...periods].sort((one, other) => (one.period < other.period ? 1 : -1)).slice(0, chosen.all ? periods.length : FEW);
   fill(by('history-body'), rows.map((period) => row(period, currency)));
   const label = chosen.all ? 'Show fewer' : `Show all ${count(periods.length)}`;
   fill(by('history-more'), periods.length > FEW && h('button', { type: 'button' }, label));
 }
 
-/** The newest first, as a reader looks for it; windows stay as they are configured. */
-const newest = (past) => (past ? (one, other) => (one.period < other.period ? 1 : -1) : () => 0);
+/** Of which instant it is, and since when it has every event. */
+function caption(past, zone) {
+  const what = past.periods.length === 0 ? `No ${past.every} that is known has closed yet. ` : '';
+  const since = past.complete_since && [' Periods before ', instant(past.complete_since, zone), ' may lack events.'];
+  return [`${what}As of `, instant(past.as_of, zone), '.', since];
+}
+
+const refusal = ({ status, sentence }) =>
+  status === 429
+    ? 'Closed periods are being computed, which takes a look at every account: they come by themselves.'
+    : `Closed periods cannot be had at the moment, and are asked for again. ${sentence ?? ''}`;
 
 const option = (name) =>
   h('label', {}, h('input', { type: 'radio', name: 'every', value: name, checked: name === chosen.every }), h('span', {}, title(`${name}s`)));

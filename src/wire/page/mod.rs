@@ -24,7 +24,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
 /// Name, content type and bytes of every file.
-const FILES: [(&str, &str, &[u8]); 14] = [
+const FILES: [(&str, &str, &[u8]); 16] = [
     ("", HTML, include_bytes!("page.html")),
     ("style.css", STYLE, include_bytes!("style.css")),
     ("icon.svg", IMAGE, include_bytes!("icon.svg")),
@@ -39,6 +39,8 @@ const FILES: [(&str, &str, &[u8]); 14] = [
     ("motions.js", SCRIPT, include_bytes!("motions.js")),
     ("movers.js", SCRIPT, include_bytes!("movers.js")),
     ("segments.js", SCRIPT, include_bytes!("segments.js")),
+    ("source.js", SCRIPT, include_bytes!("source.js")),
+    ("standing.js", SCRIPT, include_bytes!("standing.js")),
 ];
 
 /// All files, packed and tagged; made once, when the server starts.
