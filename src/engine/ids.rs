@@ -9,6 +9,7 @@ const CHUNK: usize = 32;
 #[derive(Debug, Default)]
 pub struct Ids {
     /// All full but the last.
+    #[expect(clippy::vec_box, reason = "chunks must not move when there are more of them")]
     chunks: Vec<Box<[u128; CHUNK]>>,
     len: usize,
 }
