@@ -2,7 +2,7 @@
 //! memory.
 //!
 //! Run with `make bench-growth` for the sizes of docs/growth.svg, or `ACCOUNTS=100000,300000 cargo bench --bench growth` for others;
-//! `USAGE_DAYS` changes how many days with usage an account has, and `SVG` names a file for the plot. Each size has a process of its
+//! `cargo bench --bench growth -- catch-up` compares a catch-up with a live shard. `USAGE_DAYS` changes how many days with usage an account has, and `SVG` names a file for the plot. Each size has a process of its
 //! own. Times are processor time of the one thread there is, which what else the machine does leaves alone but for its caches; the
 //! time of a fact is the median of many batches.
 
@@ -55,6 +55,7 @@ fn main() {
     let usage_days = setting("USAGE_DAYS", "3").parse().expect("USAGE_DAYS is a number");
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["measure", accounts] => measure(accounts.parse().expect("a number"), usage_days),
+        ["catch-up"] => compare_catch_up(),
         _ => compare(usage_days),
     }
 }
@@ -101,6 +102,44 @@ fn measure(accounts: usize, usage_days: usize) {
     let (bytes, tracked) = (per_account(bytes as f64), per_account(tracked as f64));
     let longest = longest.as_nanos();
     println!("{accounts} {today} {late} {change} {midnight} {longest} {bytes} {tracked}");
+}
+
+/// Prints what an event costs in a catch-up, which stores facts and then assesses every account once, and what one of the same mix costs
+/// a live shard: one in twenty changes seats, the others are usage, of the day in the live shard, of 90 days one after the other in
+/// the catch-up.
+fn compare_catch_up() {
+    println!("| accounts | events an account | catch-up, an event | live, an event |\n|---|---|---|---|");
+    for accounts in setting("ACCOUNTS", "100000").split(',').map(|accounts| accounts.trim().parse().expect("a number")) {
+        for each in [5, 20, 50] {
+            let [behind, live] = [false, true].map(|live| plot::time(mixed(accounts, accounts * each / BATCH, live)));
+            println!("| {} | {each} | {behind} | {live} |", plot::count(accounts as f64));
+        }
+    }
+}
+
+/// Nanoseconds of one event of so many batches.
+fn mixed(accounts: usize, batches: usize, live: bool) -> f64 {
+    let (mut shard, mut numbers, mut busy) = (history(accounts, 0), Numbers(7), Duration::ZERO);
+    if live {
+        shard.go_live(Instant(NOW));
+    }
+    for batch in 0..batches {
+        let first = (1 << 50) + (batch * BATCH) as u64;
+        let share = |time: i64| time / batches as i64 * batch as i64;
+        let at = if live { NOW - 1_000_000 + share(900_000) } else { NOW - DAY * 90 + share(DAY * 90) };
+        let used = |event| Used::new(numbers.below(accounts), at, at, first + event);
+        let used: Vec<Used> = (0..BATCH as u64 * 19 / 20).map(used).collect();
+        let change = |event| Change::new(numbers.below(accounts), at + event as i64, 1 + numbers.below(60) as i64, first + event);
+        let changes: Vec<Change> = (0..BATCH as u64 / 20).map(change).collect();
+        let began = busy_time();
+        used.chunks(GROUP).for_each(|group| Used::apply_group(group, &mut shard));
+        changes.chunks(GROUP).for_each(|group| Change::apply_group(group, &mut shard));
+        busy += busy_time() - began;
+    }
+    let began = busy_time();
+    shard.go_live(Instant(NOW));
+    busy += if live { Duration::ZERO } else { busy_time() - began };
+    busy.as_nanos() as f64 / (batches * BATCH) as f64
 }
 
 /// Median time of one event in nanoseconds: events are made outside the time that counts, a batch at a time.
