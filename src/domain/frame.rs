@@ -156,7 +156,7 @@ impl Frame {
     }
 
     /// The spans to which an account can contribute otherwise than in another frame of the same windows: with equal rates, those of
-    /// which an edge has moved.
+    /// which an edge has moved. An attribute that takes effect between the two views can change its segments in any.
     pub fn spans_moved(&self, from: &Frame) -> SpanSet {
         if self.valuation != from.valuation {
             return self.all_spans();

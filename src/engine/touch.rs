@@ -46,7 +46,7 @@ pub fn by_move(account: &Account, from: &Frame, to: &Frame) -> bool {
 }
 
 /// Whether some attribute dimension has no value in the states before an instant.
-fn lacks_attribute(account: &Account, at: Instant, dimensions: &[Dimension]) -> bool {
+pub fn lacks_attribute(account: &Account, at: Instant, dimensions: &[Dimension]) -> bool {
     let known = |key| {
         let before = |subscription: SubscriptionRef| {
             let mut states = subscription.states().take_while(|state| state.effective_at < at);

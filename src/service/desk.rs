@@ -173,9 +173,13 @@ impl Desk {
         if let Some(answer) = self.known(&wanted, now) {
             return give(answering, Ok(answer));
         }
-        // Who asks for a listing of now joins one only if that is what they were told to do.
-        let joins =
-            |survey: &&mut Survey| wanted.is_answered_by(&survey.wanted) && (wanted.is_shared() || survey.audience.is_slow());
+        // Who asks for a listing of now joins one only if that is what they were told to do; and nobody joins one of another day,
+        // configuration or share.
+        let footing = self.shared.published.view().map(|view| self.footing(&view));
+        let joins = |survey: &&mut Survey| {
+            let is_open = footing == Some(survey.footing) && (wanted.is_shared() || survey.audience.is_slow());
+            is_open && wanted.is_answered_by(&survey.wanted)
+        };
         if let Some(survey) = self.survey.as_mut().filter(joins) {
             return survey.audience.join(wanted.limit(), answering, now);
         }

@@ -121,3 +121,19 @@ fn attributes_of_one_instant() {
         assert_eq!((value(0), value(1)), (least, greatest), "{one:?} {other:?}");
     }
 }
+
+/// A state that names an attribute for the first time takes effect between two views: spans of which no edge has moved have the
+/// customer in another segment from then on.
+#[test]
+fn an_attribute_that_takes_effect_between_two_views() {
+    let Event::Subscription(state) = worth("A", "2026-03-10T12:00:00Z", 100) else { unreachable!("a state") };
+    let named =
+        Event::Subscription(Subscription { attributes: BTreeMap::from([("vertical".to_owned(), "x".to_owned())]), ..state });
+    let setup = windows(&["last_month", "last_quarter", "trailing_90d"], &["vertical", "cohort"]);
+    let start = ms("2026-03-10T11:00:00Z");
+    for steps in [[1, 2, 30], [14, 15, 40], [12, 36, 37]] {
+        let views = steps.map(|hours| Step::Advance(start + hours * DAY / 24));
+        let steps = [worth("A", "2025-06-01", 50), named.clone()].map(Step::Event).into_iter().chain(views).collect();
+        follow(&History { setup: setup.clone(), start, steps }).expect("engine and twin agree on every view");
+    }
+}

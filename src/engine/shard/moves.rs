@@ -251,7 +251,10 @@ impl Shard {
         account: &Account,
         mut also: impl FnMut(usize, Option<Placed>, Option<Placed>),
     ) {
-        let spans = to.spans_moved(from);
+        // An attribute that no state before an edge has is taken from the first one after it that has taken effect.
+        let is_named = account.has_change_between(from.as_of, to.as_of)
+            && touch::lacks_attribute(account, to.earliest_edge(), &self.dimensions);
+        let spans = if is_named { to.all_spans() } else { to.spans_moved(from) };
         let (before, after) = (self.lens(from).look(account, spans), self.lens(to).look(account, spans));
         spans.each(|span| {
             let (before, after) = (before.contribution(span), after.contribution(span));

@@ -62,11 +62,12 @@ function refresh() {
 /** The window that is shown, which need not be the chosen one yet; null while none is known. */
 const shown = () => report.known()?.body?.windows[0] ?? null;
 
-/** The instant of the figures that are shown. While only time goes on, they are exact for the instant of now. */
+/** The instant of the figures that are shown. While only time goes on, they are exact for the instant of now; not where newer ones failed to come. */
 function asOf() {
   const known = report.known();
   if (!known?.body) return null;
   const own = known.body.as_of;
+  if (known.failure) return own;
   return known.stamp === now?.figures && now.as_of && Date.parse(now.as_of) > Date.parse(own) ? now.as_of : own;
 }
 
