@@ -61,6 +61,7 @@ impl From<service::Failure> for Failure {
 
 /// What the service is told of a configuration.
 pub fn settings(config: &Config, store: Store, reload: Option<mpsc::Sender<Reload>>) -> service::Settings {
+    let memory_limit = config.memory.bytes(machine::memory());
     service::Settings {
         kafka: config.kafka.settings(),
         registry: config.schema_registry.settings(),
@@ -74,10 +75,10 @@ pub fn settings(config: &Config, store: Store, reload: Option<mpsc::Sender<Reloa
         store,
         checkpoint_interval: Duration::from_millis(u64::try_from(config.checkpoint.interval.0).unwrap_or(u64::MAX)),
         rebuild: false,
-        memory_limit: config.memory.bytes(machine::memory()),
+        memory_limit,
         alerting: alerting(config),
         tick: service::Settings::TICK,
-        fetch_bytes: service::Settings::FETCH_BYTES,
+        fetch_bytes: service::Settings::fetch_bytes(memory_limit),
     }
 }
 
