@@ -161,9 +161,9 @@ impl Feed for Reader {
         }
         let skipped = |offset: i64| state.skip_every.is_some_and(|every| offset % every == every - 1);
         let found = log.entries.range(self.next.get()..).find(|(offset, _)| !skipped(**offset));
-        let unreadable =
-            |offset: i64| state.unreadable.is_some_and(|at| at.0 == self.topic && at.1 == self.partition && offset >= at.2);
-        if found.is_some_and(|(offset, _)| unreadable(*offset)) {
+        // Where nothing comes out of what cannot be read, that is known all the same.
+        let unreadable = state.unreadable.filter(|at| (at.0, at.1) == (self.topic, self.partition) && at.2 < log.end);
+        if unreadable.is_some_and(|at| found.is_none_or(|(offset, _)| *offset >= at.2)) {
             return Offer::Unreadable("codec 7 is not known".to_owned());
         }
         let Some((offset, entry)) = found else {

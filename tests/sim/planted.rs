@@ -98,11 +98,18 @@ impl World {
         manifest.is_some_and(|manifest| manifest.head.passed > instance.worker.clock.now())
     }
 
-    /// Whether the windows need usage days that the newest image no longer holds.
+    /// Whether the windows need usage days that the newest image no longer holds; where listings are stale, some image that may pass for
+    /// the newest.
     pub fn days_missing(&self, instance: &Instance, partition: i32) -> bool {
-        let newest = self.images_of(partition).pop().and_then(|name| self.store.bytes(&name));
-        let Some(head) = newest.and_then(|bytes| decode(&bytes).ok()).map(|manifest| manifest.head) else { return false };
-        instance.config.deployment.plan().frame(head.floor_at).first_usage_day() < head.floor
+        let lacks = |name: String| {
+            let head = self.store.bytes(&name).and_then(|bytes| decode(&bytes).ok()).map(|manifest| manifest.head);
+            head.is_some_and(|head| instance.config.deployment.plan().frame(head.floor_at).first_usage_day() < head.floor)
+        };
+        let mut images = self.images_of(partition);
+        match self.swarm.contains(&Kind::StaleList) {
+            true => images.into_iter().any(lacks),
+            false => images.pop().is_some_and(lacks),
+        }
     }
 
     /// A partition begins with the newest image there is, where none was damaged and listings were not stale.
