@@ -213,15 +213,22 @@ fn a_listing_that_comes_in_time_is_made_anew_for_the_next() {
     order(&told);
 }
 
+fn history() -> Asked {
+    Asked::History { every: Period::Month, limit: 2 }
+}
+
+/// A worker's answer to it.
+fn no_periods(partition: i32) -> Reply {
+    let counted = Counted { partition, as_of: NOW, offsets: vec![], listed: None };
+    Reply::Part(Part { counted: vec![counted], found: Some(Found::Periods(vec![])) })
+}
+
 #[test]
 fn a_history_on_the_shelf_waits_for_nobody() {
     let (mut desk, told) = desk(true);
-    let history = || Asked::History { every: Period::Month, limit: 2 };
     let _first = ask(&mut desk, history());
     let asked = order(&told);
-    let counted = |partition| Counted { partition, as_of: NOW, offsets: vec![], listed: None };
-    let part = |partition| Reply::Part(Part { counted: vec![counted(partition)], found: Some(Found::Periods(vec![])) });
-    reply(&mut desk, &asked, [part(0), part(1)]);
+    reply(&mut desk, &asked, [no_periods(0), no_periods(1)]);
     let _listing = ask(&mut desk, listing(1));
     order(&told);
     assert!(matches!(ask(&mut desk, history()).try_recv(), Ok(Ok(Answer::History(_)))), "while a listing is made");
@@ -230,8 +237,7 @@ fn a_history_on_the_shelf_waits_for_nobody() {
 #[test]
 fn before_there_is_a_view_nobody_is_asked() {
     let (mut desk, told) = desk(false);
-    let history = Asked::History { every: Period::Month, limit: 2 };
-    for asked in [listing(2), history, Asked::Customer("a".to_owned())] {
+    for asked in [listing(2), history(), Asked::Customer("a".to_owned())] {
         assert_eq!(refused(ask(&mut desk, asked)), Reason::Unavailable);
     }
     assert!(told.try_recv().is_err());
@@ -240,12 +246,9 @@ fn before_there_is_a_view_nobody_is_asked() {
 #[test]
 fn a_history_is_made_once_a_while() {
     let (mut desk, told) = desk(true);
-    let history = || Asked::History { every: Period::Month, limit: 2 };
     let first = ask(&mut desk, history());
     let order = order(&told);
-    let counted = |partition| Counted { partition, as_of: NOW, offsets: vec![], listed: None };
-    let part = |partition| Reply::Part(Part { counted: vec![counted(partition)], found: Some(Found::Periods(vec![])) });
-    reply(&mut desk, &order, [part(0), part(1)]);
+    reply(&mut desk, &order, [no_periods(0), no_periods(1)]);
     let second = ask(&mut desk, history());
     assert!(told.try_recv().is_err(), "the second is on the shelf");
     for mut answer in [first, second] {

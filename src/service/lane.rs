@@ -1,7 +1,7 @@
 //! A lane: the records of one topic of a partition, on their way into the ledger.
 //!
-//! One that cannot be judged yet (its schema is not known) or whose letter cannot be taken yet is copied and held: nothing after it
-//! in its topic is applied before it, and no other partition waits. The next offset is last taken + 1 while records are queued, else
+//! One that cannot be judged yet (its schema is not known) or whose letter cannot be taken yet is copied and held, with what was fetched
+//! after it: nothing after it in its topic is applied before it, and no other partition waits. The next offset is last taken + 1 while records are queued, else
 //! the consumer's position, which passes control and aborted records.
 
 use super::board::{Board, Stall};
