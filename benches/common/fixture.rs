@@ -94,6 +94,7 @@ impl Change {
     pub fn apply_group(group: &[Change], shard: &mut Shard) {
         let facts: SmallVec<[_; GROUP]> = group.iter().map(Change::fact).collect();
         let aims: SmallVec<[_; GROUP]> = facts.iter().map(|fact| shard.aim_subscription(fact)).collect();
+        aims.iter().for_each(|aim| shard.expect(*aim));
         facts.iter().zip(&aims).for_each(|(fact, aim)| shard.warm(*aim, fact.customer_id));
         facts.iter().zip(aims).for_each(|(fact, aim)| _ = black_box(shard.apply_subscription_at(aim, fact)));
     }
@@ -141,6 +142,7 @@ impl Used {
     pub fn apply_group(group: &[Used], shard: &mut Shard) {
         let facts: SmallVec<[_; GROUP]> = group.iter().map(Used::fact).collect();
         let aims: SmallVec<[_; GROUP]> = facts.iter().map(|fact| shard.aim_usage(fact)).collect();
+        aims.iter().for_each(|aim| shard.expect(*aim));
         facts.iter().zip(&aims).for_each(|(fact, aim)| shard.warm(*aim, fact.customer_id));
         for ((fact, aim), used) in facts.iter().zip(aims).zip(group) {
             black_box(shard.apply_usage_at(aim, fact, Some(Instant(used.record_at))));

@@ -70,12 +70,16 @@ impl Dedup {
         }
     }
 
-    /// What an event is remembered by. Says that it is about to be looked for.
+    /// What an event is remembered by.
     #[inline]
     pub fn id(&self, customer_id: &str, event_id: &str) -> Remembered {
-        let id = self.hash(customer_id, event_id);
+        Remembered(self.hash(customer_id, event_id))
+    }
+
+    /// Says that an event is about to be looked for.
+    #[inline]
+    pub fn prefetch(&self, Remembered(id): Remembered) {
         self.generations.iter().for_each(|generation| generation.prefetch(id));
-        Remembered(id)
     }
 
     /// Remembers an event; `false` if it was remembered already.

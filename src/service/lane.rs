@@ -97,6 +97,7 @@ impl<F: Feed> Lane<F> {
             }
             // All are read before the first is applied: what they need from memory arrives meanwhile.
             let readings: Group<_> = group.iter().map(|fetched| ledger.read(self.topic, fetched.record(), around)).collect();
+            readings.iter().flatten().for_each(|reading| reading.expect(&ledger.shard));
             readings.iter().flatten().for_each(|reading| reading.warm(&ledger.shard));
             for (index, (fetched, reading)) in group.iter().zip(readings).enumerate() {
                 if let Err(halt) = take(self.topic, (fetched.record(), reading), |_| None, ledger, around) {

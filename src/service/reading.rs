@@ -57,6 +57,13 @@ impl<'r> Reading<'r> {
         }
     }
 
+    /// Says to the shard that it is coming: its account is asked for from memory.
+    pub fn expect(&self, shard: &Shard) {
+        if let Reading::Fact(_, aim) = self {
+            shard.expect(*aim);
+        }
+    }
+
     /// Once the account has come from memory: asks for the rest of what it needs.
     pub fn warm(&self, shard: &Shard) {
         match self {

@@ -176,32 +176,37 @@ impl Shard {
         }
     }
 
-    /// Says that a subscription fact is coming.
+    /// Where a subscription fact's account will be looked for.
+    #[inline]
     pub fn aim_subscription(&self, fact: &SubscriptionFact) -> Aim {
-        let place = self.accounts.place(fact.customer_id);
-        prefetch_account(&self.accounts.part(place.part).read(), place.hash);
-        Aim { place, event: None }
+        Aim { place: self.accounts.place(fact.customer_id), event: None }
     }
 
-    /// Says that a usage fact is coming: all that has to come from memory is asked for.
+    /// Where a usage fact's account will be looked for, and what the fact is remembered by.
     #[inline]
     pub fn aim_usage(&self, fact: &UsageFact) -> Aim {
-        let event = self.dedup.id(fact.customer_id, fact.event_id);
-        let place = self.accounts.place(fact.customer_id);
-        prefetch_account(&self.accounts.part(place.part).read(), place.hash);
-        Aim { place, event: Some(event) }
+        Aim { place: self.accounts.place(fact.customer_id), event: Some(self.dedup.id(fact.customer_id, fact.event_id)) }
+    }
+
+    /// Says that a fact is coming: what it looks for first is asked for from memory.
+    #[inline]
+    pub fn expect(&self, Aim { place, event }: Aim) {
+        prefetch_account(unsafe { &*self.accounts.part(place.part).data_ptr() }, place.hash);
+        event.into_iter().for_each(|event| self.dedup.prefetch(event));
     }
 
     /// Says that the account of a fact that was aimed at this shard is about to be needed: it has come from memory, its blocks have not.
     #[inline]
     pub fn warm(&self, Aim { place, .. }: Aim, customer_id: &str) {
-        let part = self.accounts.part(place.part).read();
-        Accounts::get(&part, place, customer_id).into_iter().for_each(Account::prefetch);
+        let part = unsafe { &*self.accounts.part(place.part).data_ptr() };
+        Accounts::get(part, place, customer_id).into_iter().for_each(Account::prefetch);
     }
 
     /// Takes up a subscription fact.
     pub fn apply_subscription(&mut self, fact: &SubscriptionFact) -> Applied {
-        self.apply_subscription_at(self.aim_subscription(fact), fact)
+        let aim = self.aim_subscription(fact);
+        self.expect(aim);
+        self.apply_subscription_at(aim, fact)
     }
 
     /// Takes up a subscription fact that was aimed at this shard.
@@ -239,7 +244,9 @@ impl Shard {
 
     /// Takes up a usage fact; `record_at` is the Kafka record's timestamp.
     pub fn apply_usage(&mut self, fact: &UsageFact, record_at: Option<Instant>) -> UsageVerdict {
-        self.apply_usage_at(self.aim_usage(fact), fact, record_at)
+        let aim = self.aim_usage(fact);
+        self.expect(aim);
+        self.apply_usage_at(aim, fact, record_at)
     }
 
     /// Takes up a usage fact that was aimed at this shard.
