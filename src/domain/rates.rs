@@ -58,6 +58,31 @@ pub struct Sums {
     pub customers: Customers,
 }
 
+/// What a customer who stays in their class adds more than before: money alone, they are counted already.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    class: Class,
+    is_existing: bool,
+    opening: Micros,
+    closing: Micros,
+    motions: [Micros; MOTIONS],
+}
+
+impl Difference {
+    /// `None` if the customer changes class, or is an existing one only before or only after.
+    #[inline]
+    pub fn between(before: &Contribution, after: &Contribution) -> Option<Difference> {
+        let is_existing = after.opening > 0;
+        (before.class == after.class && is_existing == (before.opening > 0)).then(|| Difference {
+            class: after.class,
+            is_existing,
+            opening: after.opening - before.opening,
+            closing: after.closing - before.closing,
+            motions: std::array::from_fn(|motion| after.motions[motion] - before.motions[motion]),
+        })
+    }
+}
+
 impl Sums {
     pub fn add(&mut self, other: &Sums) {
         let (money, more) = (&mut self.money, &other.money);
@@ -107,6 +132,28 @@ impl Sums {
                 by_motion(&mut money.contraction);
                 customers.contraction += times;
             }
+            Class::Retained => {}
+        }
+    }
+
+    /// Adds a difference: the same as taking out what the customer contributed and putting in what they contribute now.
+    #[inline]
+    pub fn shift(&mut self, difference: &Difference) {
+        let money = &mut self.money;
+        if difference.is_existing {
+            money.opening += difference.opening;
+        }
+        let by_motion = |sums: &mut [Micros; MOTIONS]| {
+            for (sum, motion) in sums.iter_mut().zip(&difference.motions) {
+                *sum += motion;
+            }
+        };
+        match difference.class {
+            Class::New => money.new += difference.closing,
+            Class::Reactivation => money.reactivation += difference.closing,
+            Class::Churn => money.churn += difference.opening,
+            Class::Expansion => by_motion(&mut money.expansion),
+            Class::Contraction => by_motion(&mut money.contraction),
             Class::Retained => {}
         }
     }
@@ -259,5 +306,25 @@ mod tests {
             total.put(&of(class, opening, closing), -2);
         }
         assert_eq!(total, Sums::default());
+    }
+
+    #[test]
+    fn a_difference_is_one_contribution_taken_out_and_another_put_in() {
+        let classes = [Class::New, Class::Reactivation, Class::Churn, Class::Expansion, Class::Contraction, Class::Retained];
+        // An opening that is not positive fits few classes, but none may count it.
+        let figures = [(0, 15, [0; MOTIONS]), (15, 0, [9, 8, 7, 6, 5]), (30, 45, [1, 2, 3, 4, 5]), (-1, 45, [0, 0, 0, 1, 0])];
+        let of = |class| figures.map(|(opening, closing, motions)| Contribution { class, opening, closing, motions });
+        let all: Vec<Contribution> = classes.into_iter().flat_map(of).collect();
+        for (before, after) in all.iter().flat_map(|before| all.iter().map(move |after| (before, after))) {
+            let difference = Difference::between(before, after);
+            let is_counted_alike = before.class == after.class && (before.opening > 0) == (after.opening > 0);
+            assert_eq!(difference.is_some(), is_counted_alike, "{before:?} {after:?}");
+            let Some(difference) = difference else { continue };
+            let (mut shifted, mut put) = (Sums::default(), Sums::default());
+            shifted.shift(&difference);
+            put.put(before, -1);
+            put.put(after, 1);
+            assert_eq!(shifted, put, "{before:?} {after:?}");
+        }
     }
 }

@@ -26,9 +26,10 @@ pub enum Dimension {
     Attribute { key: Symbol, unknown: Symbol },
 }
 
-/// A value of a dimension; two values are equal only within one dimension.
+/// A value of a dimension by its number: of a plan or an attribute that of its symbol, of a cohort months from January of the year 0.
+/// Two values are equal only within one dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SegmentValue(u32);
+pub struct SegmentValue(pub u32);
 
 impl Dimension {
     /// The dimension of a configured name.

@@ -1,6 +1,7 @@
 //! The incremental aggregator: accounts, totals and the views drawn from them. No I/O, no clock, no logging.
 
 mod accounts;
+mod cells;
 pub mod dedup;
 mod generation;
 mod ids;

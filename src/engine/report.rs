@@ -98,7 +98,7 @@ impl ShardTotals {
                 .segments
                 .iter()
                 .zip(dimensions)
-                .map(|(values, dimension)| values.iter().map(|(value, sums)| (dimension.text(*value, symbols), *sums)).collect())
+                .map(|(values, dimension)| values.iter().map(|(value, sums)| (dimension.text(value, symbols), *sums)).collect())
                 .collect(),
         });
         ShardTotals { as_of, mrr: totals.mrr, usage_today, windows: windows.collect() }

@@ -134,7 +134,7 @@ impl Shard {
         let dimension = self.plan.dimensions.iter().position(|known| known == name)?;
         let is_asked = |known| *self.dimensions[dimension].text(known, &self.symbols) == **value;
         let mut sums = Sums::default();
-        window.segments[dimension].iter().filter(|(known, _)| is_asked(**known)).for_each(|(_, more)| sums.add(more));
+        window.segments[dimension].iter().filter(|(known, _)| is_asked(*known)).for_each(|(_, more)| sums.add(more));
         Some(sums)
     }
 }

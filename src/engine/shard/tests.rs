@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::currency::{ExchangeRates, RateTable};
 use crate::domain::facts::{ItemFact, Status};
 use crate::domain::window::Window;
+use crate::engine::cells::Cells;
 use crate::engine::image::{Chunk, Head, Scope, Step};
 use crate::engine::report::Report;
 use crate::engine::restoring::{Mismatch, Restoring};
@@ -283,6 +284,6 @@ fn an_audit_finds_a_total_that_is_wrong() {
     plant(&mut shard, |totals| totals.windows[0].total.customers.new += 1);
     assert!(matches!(through(&mut shard), Some(AuditStep::Violated(_))));
     plant(&mut shard, |totals| totals.windows[0].total.customers.new -= 1);
-    plant(&mut shard, |totals| totals.windows[0].segments[0].clear());
+    plant(&mut shard, |totals| totals.windows[0].segments[0] = Cells::default());
     assert!(matches!(through(&mut shard), Some(AuditStep::Violated(_))));
 }
