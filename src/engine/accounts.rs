@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn readers_look_while_the_writer_adds() {
-        const CUSTOMERS: usize = 3000;
+        const CUSTOMERS: usize = 10_000;
         let mut accounts = Accounts::new(2, (3, 4));
         let directory = accounts.directory();
         let write = move || {
@@ -355,11 +355,12 @@ mod tests {
         };
         let writer = std::thread::spawn(write);
         let read = || {
-            for wanted in (0..CUSTOMERS).map(customer) {
+            for number in 0..CUSTOMERS {
+                let (wanted, seen) = (customer(number), customer(number / 2));
                 while !directory.holds(&wanted) {
                     assert!(!writer.is_finished() || directory.holds(&wanted), "{wanted} is missing");
-                    std::thread::yield_now();
                 }
+                assert!(directory.holds(&seen), "{seen} is gone");
             }
             directory.find(|known| known == customer(CUSTOMERS - 1))
         };

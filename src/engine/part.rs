@@ -185,3 +185,35 @@ pub fn of_hash_mut(part: &mut Part, hash: u64) -> impl Iterator<Item = (&Key, &m
     // SAFETY: as above.
     unsafe { part.iter_hash(hash).map(|bucket| bucket.as_mut()).map(|(key, account)| (&*key, account.get_mut())) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_lock_the_writer_out_and_are_locked_out() {
+        let mut parts = Unowned::new(2, Keyed(3, 4)).own();
+        let map = Arc::clone(parts.map());
+        let lock = &map.parts.shards()[1];
+        let changing = parts.write(1);
+        assert!(lock.try_read().is_none(), "nobody reads what is being changed");
+        assert!(map.parts.shards()[0].try_read().is_some(), "other parts are free");
+        drop(changing);
+        let reading = map.read(1);
+        assert!(lock.try_write().is_none() && lock.try_read().is_some(), "nobody changes what is being read");
+        assert_eq!(parts.read(1).len(), reading.len());
+        drop(reading);
+        let by_writer = parts.read(1);
+        assert!(lock.try_write().is_some(), "the writer reads without the lock");
+        assert_eq!(by_writer.len(), 0);
+    }
+
+    #[test]
+    fn parts_are_filled_under_locks() {
+        let parts = Unowned::new(2, Keyed(3, 4));
+        let filling = parts.write(0);
+        assert!(parts.map().parts.shards()[0].try_read().is_none());
+        drop(filling);
+        assert!(parts.own().map().parts.shards()[0].try_read().is_some());
+    }
+}
