@@ -1,15 +1,19 @@
 //! The accounts of a shard by customer id: one writer, any number of readers.
 //!
-//! A DashMap of many small parts, so that growing one is not felt and a sweep over all accounts can be cut into slices between
-//! which facts go on arriving. The writer finds an account with one hash and holds the lock of its part while it works on it.
+//! A map of many small parts, so that growing one is not felt and a sweep over all accounts can be cut into slices between which facts
+//! go on arriving. The writer finds an account with one hash. It holds the lock of its part while it changes it, and reads without
+//! ([`Parts`] says why it may); others look through a [`Directory`].
 
 use super::key::{Key, Keyed, Sought};
-use super::part::{self, Part};
+use super::part::{self, Map, Part, Parts, Unowned};
 use crate::domain::account::Account;
-use dashmap::{DashMap, RwLock};
+use dashmap::RwLockWriteGuard;
 use smallvec::SmallVec;
-use std::hash::{BuildHasher, Hasher};
+use std::ops::DerefMut;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub use super::part::Place;
 
 /// Parts of a new shard: a thousand accounts each for a million.
 pub const PARTS: usize = 1024;
@@ -17,142 +21,192 @@ pub const PARTS: usize = 1024;
 /// Accounts of a sweep whose blocks are asked for before the first of them is looked at.
 const AT_ONCE: usize = 8;
 
-/// Where an account is looked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    pub part: usize,
-    pub hash: u64,
-}
-
-/// The map never hashes by itself: every table in it is asked with a hash at hand.
-#[derive(Clone, Copy, Debug)]
-struct Unhashed;
-
-impl BuildHasher for Unhashed {
-    type Hasher = Unhashed;
-
-    fn build_hasher(&self) -> Unhashed {
-        Unhashed
-    }
-}
-
-impl Hasher for Unhashed {
-    fn finish(&self) -> u64 {
-        unreachable!("accounts are looked for by the hash at hand")
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-}
-
-/// Accounts by customer id.
+/// Accounts by customer id, in the hands of their writer.
 #[derive(Debug)]
 pub struct Accounts {
-    map: DashMap<Key, Account, Unhashed>,
-    keyed: Keyed,
-    /// Asking the map would take the lock of every part.
-    len: AtomicUsize,
-    /// Memory of customer ids that have their own.
-    key_bytes: AtomicUsize,
+    parts: Parts,
+    len: usize,
+    key_bytes: usize,
+}
+
+/// An account whose part is locked, to be changed.
+pub struct Entry<A> {
+    pub account: A,
+    /// It was made just now.
+    pub is_new: bool,
+    /// How many accounts there are now.
+    pub accounts: usize,
 }
 
 impl Accounts {
     /// `parts` is a power of two, at least 2; `key` is random, and that of the images.
     pub fn new(parts: usize, key: (u64, u64)) -> Accounts {
-        let map = DashMap::with_hasher_and_shard_amount(Unhashed, parts);
-        Accounts { map, keyed: Keyed(key.0, key.1), len: AtomicUsize::new(0), key_bytes: AtomicUsize::new(0) }
+        Filling::new(parts, key).finish()
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Memory of customer ids that have their own, without the allocator's share.
+    pub fn key_bytes(&self) -> usize {
+        self.key_bytes
+    }
+
+    /// For other threads.
+    pub fn directory(&self) -> Directory {
+        Directory(Arc::clone(self.parts.map()))
+    }
+
+    #[inline]
+    pub fn place(&self, customer_id: &str) -> Place {
+        self.parts.map().place(customer_id)
+    }
+
+    #[inline]
+    pub fn place_of(&self, hash: u64) -> Place {
+        self.parts.map().place_of(hash)
+    }
+
+    /// Number of parts.
+    pub fn parts(&self) -> usize {
+        self.parts.map().parts()
+    }
+
+    /// A part, to change its accounts; none is added.
+    pub fn part_mut(&mut self, number: usize) -> impl DerefMut<Target = Part> {
+        self.parts.write(number)
+    }
+
+    /// Looks at every account, in no order.
+    pub fn each(&self, mut look: impl FnMut(&str, &Account)) {
+        for (key, account) in (0..self.parts()).flat_map(|number| part::iter(self.parts.read(number))) {
+            key.with_text(|customer_id| look(customer_id, account));
+        }
+    }
+
+    /// Says that the account of a place is about to be looked for.
+    #[inline]
+    pub fn prefetch(&self, place: Place) {
+        part::prefetch_account(self.parts.read(place.part), place.hash);
+    }
+
+    #[inline]
+    pub fn get(&self, place: Place, customer_id: &str) -> Option<&Account> {
+        get(self.parts.read(place.part), place, customer_id)
+    }
+
+    /// The account of a customer, made if there is none.
+    #[inline]
+    pub fn entry(&mut self, place: Place, customer_id: &str) -> Entry<impl DerefMut<Target = Account>> {
+        let Accounts { parts, len, key_bytes } = self;
+        let (keyed, mut is_new) = (parts.map().keyed(), false);
+        let account = RwLockWriteGuard::map(parts.write(place.part), |part| {
+            let count = |key: &Key| (*len, *key_bytes) = (*len + 1, *key_bytes + key.bytes());
+            let (account, made) = entry(part, keyed, (place, customer_id), count);
+            is_new = made;
+            account
+        });
+        Entry { account, is_new, accounts: *len }
+    }
+}
+
+/// Which customers a shard holds, for other threads.
+#[derive(Clone, Debug)]
+pub struct Directory(Arc<Map>);
+
+impl Directory {
+    pub fn holds(&self, customer_id: &str) -> bool {
+        let place = self.0.place(customer_id);
+        get(&self.0.read(place.part), place, customer_id).is_some()
+    }
+
+    /// The first customer of the shard, in no order, for whom a condition holds.
+    pub fn find(&self, condition: impl Fn(&str) -> bool) -> Option<String> {
+        let found = |number| {
+            let part = self.0.read(number);
+            let mut found = part::iter(&part).filter(|(key, _)| key.with_text(&condition));
+            found.next().map(|(key, _)| key.with_text(str::to_owned))
+        };
+        (0..self.0.parts()).find_map(found)
+    }
+}
+
+/// Accounts that several threads put together, before they have a writer.
+#[derive(Debug)]
+pub struct Filling {
+    parts: Unowned,
+    len: AtomicUsize,
+    key_bytes: AtomicUsize,
+}
+
+impl Filling {
+    /// As [`Accounts::new`].
+    pub fn new(parts: usize, key: (u64, u64)) -> Filling {
+        let parts = Unowned::new(parts, Keyed(key.0, key.1));
+        Filling { parts, len: AtomicUsize::new(0), key_bytes: AtomicUsize::new(0) }
     }
 
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Memory of customer ids that have their own, without the allocator's share.
-    pub fn key_bytes(&self) -> usize {
-        self.key_bytes.load(Ordering::Relaxed)
-    }
-
-    pub fn contains(&self, customer_id: &str) -> bool {
-        let place = self.place(customer_id);
-        Accounts::get(&self.part(place.part).read(), place, customer_id).is_some()
-    }
-
-    /// The first customer, in no order, for whom a condition holds.
-    pub fn find(&self, condition: impl Fn(&str) -> bool) -> Option<String> {
-        let found = |part: &RwLock<Part>| {
-            let part = part.read();
-            let mut found = part::iter(&part).filter(|(key, _)| key.with_text(&condition));
-            found.next().map(|(key, _)| key.with_text(str::to_owned))
-        };
-        self.map.shards().iter().find_map(|part| found(part))
-    }
-
-    #[inline]
     pub fn place(&self, customer_id: &str) -> Place {
-        self.place_of(self.keyed.hash(customer_id))
-    }
-
-    #[inline]
-    pub fn place_of(&self, hash: u64) -> Place {
-        Place { part: self.map.determine_shard(hash as usize), hash }
-    }
-
-    fn place_of_key(&self, key: &Key) -> Place {
-        key.with_text(|customer_id| self.place(customer_id))
+        self.parts.map().place(customer_id)
     }
 
     /// Number of parts.
     pub fn parts(&self) -> usize {
-        self.map.shards().len()
-    }
-
-    pub fn part(&self, number: usize) -> &RwLock<Part> {
-        &self.map.shards()[number]
-    }
-
-    /// Looks at every account, in no order.
-    pub fn each(&self, mut look: impl FnMut(&str, &Account)) {
-        for part in self.map.shards() {
-            let part = part.read();
-            part::iter(&part).for_each(|(key, account)| key.with_text(|customer_id| look(customer_id, account)));
-        }
-    }
-
-    /// The account of a customer in its part.
-    pub fn get<'a>(part: &'a Part, place: Place, customer_id: &str) -> Option<&'a Account> {
-        let sought = Sought::of(customer_id);
-        part::find(part, place.hash, |key| sought.is(key))
-    }
-
-    /// The account of a customer in its part, which the caller has locked, and whether it was made just now.
-    #[inline]
-    pub fn entry<'a>(&self, part: &'a mut Part, place: Place, customer_id: &str) -> (&'a mut Account, bool) {
-        let sought = Sought::of(customer_id);
-        let make = || {
-            let key = sought.to_key();
-            self.len.fetch_add(1, Ordering::Relaxed);
-            self.key_bytes.fetch_add(key.bytes(), Ordering::Relaxed);
-            key
-        };
-        let hash_of = |key: &Key| key.with_text(|customer_id| self.keyed.hash(customer_id));
-        part::find_or_make(part, place.hash, |key| sought.is(key), make, hash_of)
+        self.parts.map().parts()
     }
 
     /// Puts an account that an image held into its part; the one it replaces, if there is one. A part's first account makes room for
     /// `expected`: growing bit by bit would read every customer id again, from wherever it lies, at each doubling.
-    pub fn restore(
-        &self,
-        part: &mut Part,
-        place: Place,
-        (customer_id, account): (&str, Account),
-        expected: usize,
-    ) -> Option<Account> {
+    pub fn restore(&self, place: Place, (customer_id, account): (&str, Account), expected: usize) -> Option<Account> {
+        let mut part = self.parts.write(place.part);
         if part.capacity() == 0 {
             *part = Part::with_capacity(expected);
         }
-        let (known, new) = self.entry(part, place, customer_id);
+        let (known, is_new) = entry(&mut part, self.parts.map().keyed(), (place, customer_id), |key| {
+            self.len.fetch_add(1, Ordering::Relaxed);
+            self.key_bytes.fetch_add(key.bytes(), Ordering::Relaxed);
+        });
         let replaced = std::mem::replace(known, account);
-        (!new).then_some(replaced)
+        (!is_new).then_some(replaced)
     }
+
+    /// Gives the accounts to their writer.
+    pub fn finish(self) -> Accounts {
+        Accounts { parts: self.parts.own(), len: self.len.into_inner(), key_bytes: self.key_bytes.into_inner() }
+    }
+}
+
+/// The account of a customer in its part.
+#[inline]
+fn get<'a>(part: &'a Part, place: Place, customer_id: &str) -> Option<&'a Account> {
+    let sought = Sought::of(customer_id);
+    part::find(part, place.hash, |key| sought.is(key))
+}
+
+/// The account of a customer in its part, and whether it was made just now; then its key is counted.
+#[inline]
+fn entry<'a>(
+    part: &'a mut Part,
+    keyed: Keyed,
+    (place, customer_id): (Place, &str),
+    count: impl FnOnce(&Key),
+) -> (&'a mut Account, bool) {
+    let sought = Sought::of(customer_id);
+    let make = || {
+        let key = sought.to_key();
+        count(&key);
+        key
+    };
+    part::find_or_make(part, place.hash, |key| sought.is(key), make, |key| hash(keyed, key))
+}
+
+fn hash(keyed: Keyed, key: &Key) -> u64 {
+    key.with_text(|customer_id| keyed.hash(customer_id))
 }
 
 /// How far a pass over all accounts has come. It goes part by part, and through a large part in slices by the hashes of its
@@ -177,10 +231,10 @@ impl Pass {
 
     /// Looks at a slice, a whole part if that holds no more than about `most` accounts. Returns how many there were.
     pub fn next(&mut self, accounts: &Accounts, most: usize, mut look: impl FnMut(&str, &Account)) -> usize {
-        let part = accounts.part(self.part).read();
+        let (keyed, part) = (accounts.parts.map().keyed(), accounts.parts.read(self.part));
         let slice = self.begin(part.len(), most);
         let mut looked_at = 0;
-        for (key, account) in part::iter(&part).filter(|(key, _)| slice.holds(|| accounts.place_of_key(key))) {
+        for (key, account) in part::iter(part).filter(|(key, _)| slice.holds(|| hash(keyed, key))) {
             key.with_text(|customer_id| look(customer_id, account));
             looked_at += 1;
         }
@@ -189,11 +243,11 @@ impl Pass {
     }
 
     /// The same, to change the accounts.
-    pub fn next_mut(&mut self, accounts: &Accounts, most: usize, mut change: impl FnMut(&Key, &mut Account)) -> usize {
-        let mut part = accounts.part(self.part).write();
+    pub fn next_mut(&mut self, accounts: &mut Accounts, most: usize, mut change: impl FnMut(&Key, &mut Account)) -> usize {
+        let (keyed, mut part) = (accounts.parts.map().keyed(), accounts.parts.write(self.part));
         let slice = self.begin(part.len(), most);
         let mut changed = 0;
-        let mut of_slice = part::iter_mut(&mut part).filter(|(key, _)| slice.holds(|| accounts.place_of_key(key)));
+        let mut of_slice = part::iter_mut(&mut part).filter(|(key, _)| slice.holds(|| hash(keyed, key)));
         loop {
             let group: SmallVec<[_; AT_ONCE]> = of_slice.by_ref().take(AT_ONCE).collect();
             if group.is_empty() {
@@ -230,8 +284,8 @@ struct Slice {
 }
 
 impl Slice {
-    fn holds(self, place: impl FnOnce() -> Place) -> bool {
-        self.of == 1 || slice_of(place().hash, self.of) == self.number
+    fn holds(self, hash: impl FnOnce() -> u64) -> bool {
+        self.of == 1 || slice_of(hash(), self.of) == self.number
     }
 }
 
@@ -245,22 +299,26 @@ mod tests {
     use super::*;
     use crate::domain::calendar::Instant;
 
-    fn put(accounts: &Accounts, number: usize) -> Place {
-        let customer_id = format!("cus_{number}");
+    fn put(accounts: &mut Accounts, number: usize) -> Place {
+        let customer_id = customer(number);
         let place = accounts.place(&customer_id);
-        let account = Account::from_parts(&[], &[], Some(Instant(number as i64))).expect("sound");
-        let replaced = accounts.restore(&mut accounts.part(place.part).write(), place, (&customer_id, account), 0);
-        assert_eq!(replaced, None);
+        let mut entry = accounts.entry(place, &customer_id);
+        *entry.account = Account::from_parts(&[], &[], Some(Instant(number as i64))).expect("sound");
+        assert_eq!((entry.is_new, entry.accounts), (true, number + 1));
         place
+    }
+
+    fn customer(number: usize) -> String {
+        format!("cus_{number}")
     }
 
     #[test]
     fn a_pass_looks_once_at_what_it_has_not_passed() {
         for most in [1, 7, 100, 10_000] {
-            let accounts = Accounts::new(2, (3, 4));
+            let mut accounts = Accounts::new(2, (3, 4));
             let mut expected: Vec<i64> = (0..500).collect();
             for number in 0..500 {
-                put(&accounts, number);
+                put(&mut accounts, number);
             }
             let (mut pass, mut seen, mut next, mut longest) = (Pass::default(), Vec::new(), 500, 0);
             while !pass.is_over(&accounts) {
@@ -270,7 +328,7 @@ mod tests {
                 longest = longest.max(looked_at);
                 // Tables grow meanwhile.
                 for _ in 0..3 {
-                    if !pass.has_passed(put(&accounts, next)) {
+                    if !pass.has_passed(put(&mut accounts, next)) {
                         expected.push(next as i64);
                     }
                     next += 1;
@@ -280,5 +338,61 @@ mod tests {
             seen.sort_unstable();
             assert_eq!(seen, expected, "{most} at once");
         }
+    }
+
+    #[test]
+    fn readers_look_while_the_writer_adds() {
+        const CUSTOMERS: usize = 10_000;
+        let mut accounts = Accounts::new(2, (3, 4));
+        let directory = accounts.directory();
+        let write = move || {
+            for number in 0..CUSTOMERS {
+                let place = put(&mut accounts, number);
+                let first_revenue = accounts.get(place, &customer(number)).and_then(Account::first_revenue);
+                assert_eq!(first_revenue, Some(Instant(number as i64)));
+            }
+            accounts.len()
+        };
+        let writer = std::thread::spawn(write);
+        let read = || {
+            for number in 0..CUSTOMERS {
+                let (wanted, seen) = (customer(number), customer(number / 2));
+                while !directory.holds(&wanted) {
+                    assert!(!writer.is_finished() || directory.holds(&wanted), "{wanted} is missing");
+                }
+                assert!(directory.holds(&seen), "{seen} is gone");
+            }
+            directory.find(|known| known == customer(CUSTOMERS - 1))
+        };
+        std::thread::scope(|scope| {
+            let readers = [(); 2].map(|()| scope.spawn(read));
+            let last = readers.map(|reader| reader.join().expect("it finds what was added"));
+            assert_eq!(last, [(); 2].map(|()| Some(customer(CUSTOMERS - 1))));
+        });
+        assert_eq!(writer.join().expect("it finds what it added"), CUSTOMERS);
+        assert!(directory.holds(&customer(0)) && !directory.holds(&customer(CUSTOMERS)), "a directory outlives the writer");
+    }
+
+    #[test]
+    fn accounts_filled_by_several_threads_are_the_writers() {
+        let filling = Filling::new(2, (3, 4));
+        let long = "customer-".repeat(9);
+        let restore = |customer_id: &str, at| {
+            let account = Account::from_parts(&[], &[], Some(Instant(at))).expect("sound");
+            filling.restore(filling.place(customer_id), (customer_id, account), 0)
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..500).for_each(|number| assert_eq!(restore(&customer(number), 1), None)));
+            scope.spawn(|| (500..1000).for_each(|number| assert_eq!(restore(&customer(number), 1), None)));
+        });
+        assert_eq!(restore(&long, 2), None);
+        assert_eq!(restore(&long, 3).and_then(|replaced| replaced.first_revenue()), Some(Instant(2)));
+        assert_eq!((filling.len(), filling.parts()), (1001, 2));
+        let mut accounts = filling.finish();
+        assert_eq!((accounts.len(), accounts.key_bytes()), (1001, long.len()));
+        put(&mut accounts, 1001);
+        let mut all = 0;
+        accounts.each(|_, _| all += 1);
+        assert_eq!(all, 1002);
     }
 }

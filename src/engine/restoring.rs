@@ -4,7 +4,7 @@
 //! later replaces the earlier. What the head says is checked at the end, so a chunk that is missing, damaged or there twice is
 //! found and never becomes a wrong number.
 
-use super::accounts::{Accounts, PARTS};
+use super::accounts::{Filling, PARTS};
 use super::dedup::{Dedup, Memory};
 use super::generation::{Generation, Refilling};
 use super::image::Head;
@@ -47,7 +47,7 @@ pub struct Restoring {
     plan: Arc<Plan>,
     memory: Memory,
     head: Head,
-    accounts: Accounts,
+    accounts: Filling,
     /// Accounts that a part comes to.
     expected: usize,
     tallies: Vec<Mutex<Tally>>,
@@ -68,7 +68,7 @@ impl Restoring {
     /// `memory` may be longer or shorter than the one the image was taken with.
     pub fn new(plan: Arc<Plan>, memory: Memory, head: &Head) -> Restoring {
         let parts = usize::try_from(head.accounts / PART_ACCOUNTS).unwrap_or(MOST_PARTS);
-        let accounts = Accounts::new(parts.min(MOST_PARTS).next_power_of_two().max(PARTS), head.hash_key);
+        let accounts = Filling::new(parts.min(MOST_PARTS).next_power_of_two().max(PARTS), head.hash_key);
         let tallies = std::iter::repeat_with(Mutex::default).take(TALLIES).collect();
         // A lying head makes room for no more than a part should hold, and only where an account comes.
         let mean = (head.accounts / accounts.parts() as u64).min(PART_ACCOUNTS);
@@ -101,10 +101,9 @@ impl Restoring {
         account.drop_usage_before(self.head.floor);
         account.set_mark(RESTORED);
         let place = self.accounts.place(customer_id);
-        let mut part = self.accounts.part(place.part).write();
         let mut tally = locked(&self.tallies[place.part % TALLIES]);
         tally.count(&account, 1);
-        let replaced = self.accounts.restore(&mut part, place, (customer_id, account), self.expected);
+        let replaced = self.accounts.restore(place, (customer_id, account), self.expected);
         replaced.iter().for_each(|replaced| tally.count(replaced, -1));
         Ok(())
     }
@@ -127,7 +126,7 @@ impl Restoring {
             plan: self.plan,
             symbols,
             texts: self.head.texts,
-            accounts: self.accounts,
+            accounts: self.accounts.finish(),
             held_bytes: tally.bytes,
             dedup: Dedup::restored(self.memory, self.head.hash_key, self.head.record_time, generations),
             today: Today::restored(&self.head.ahead, self.head.passed),

@@ -75,22 +75,22 @@ impl Changes {
         Changes { epoch: RESTORED + 1, list: Some(Vec::new()), texts, capture: None }
     }
 
-    /// Has to be told of each account before it changes.
+    /// Has to be told of each account before it changes, and of how many there are.
     #[inline]
-    pub(super) fn before_change(&mut self, accounts: &Accounts, place: Place, customer_id: &str, account: &mut Account) {
+    pub(super) fn before_change(&mut self, accounts: usize, place: Place, customer_id: &str, account: &mut Account) {
         if account.mark() != self.epoch {
             self.first_change(accounts, place, customer_id, account);
         }
     }
 
-    fn first_change(&mut self, accounts: &Accounts, place: Place, customer_id: &str, account: &mut Account) {
+    fn first_change(&mut self, accounts: usize, place: Place, customer_id: &str, account: &mut Account) {
         if let Some(capture) = &mut self.capture {
             capture.collect(self.epoch, account, |bytes, encode, account| encode(customer_id, account, bytes));
         }
         account.set_mark(self.epoch);
         if let Some(list) = &mut self.list {
             list.push(place.hash);
-            if list.len() > SHORT_LIST.max(accounts.len() / 2) {
+            if list.len() > SHORT_LIST.max(accounts / 2) {
                 self.list = None;
             }
         }
@@ -130,7 +130,7 @@ impl Capture {
     }
 
     /// Collects accounts until a chunk is full or so many have been looked at.
-    fn sweep(&mut self, accounts: &Accounts, epoch: u32, budget: usize) {
+    fn sweep(&mut self, accounts: &mut Accounts, epoch: u32, budget: usize) {
         let mut left = budget.max(1);
         while left > 0 && self.bytes.len() < CHUNK_BYTES {
             let cost = match &mut self.sweep {
@@ -156,9 +156,9 @@ impl Capture {
     }
 
     /// Collects at most so many accounts of a part, and moves on if these were all. Returns what it cost.
-    fn sweep_part(&mut self, accounts: &Accounts, epoch: u32, number: usize, most: usize) -> usize {
+    fn sweep_part(&mut self, accounts: &mut Accounts, epoch: u32, number: usize, most: usize) -> usize {
         let mut collected = 0;
-        for (key, account) in part::iter_mut(&mut accounts.part(number).write()) {
+        for (key, account) in part::iter_mut(&mut accounts.part_mut(number)) {
             if collected == most || self.bytes.len() >= CHUNK_BYTES {
                 return collected;
             }
@@ -169,8 +169,9 @@ impl Capture {
     }
 
     /// Every account of the delta with this hash: the one listed, as a rule.
-    fn collect_listed(&mut self, accounts: &Accounts, epoch: u32, hash: u64) -> usize {
-        for (key, account) in part::of_hash_mut(&mut accounts.part(accounts.place_of(hash).part).write(), hash) {
+    fn collect_listed(&mut self, accounts: &mut Accounts, epoch: u32, hash: u64) -> usize {
+        let number = accounts.place_of(hash).part;
+        for (key, account) in part::of_hash_mut(&mut accounts.part_mut(number), hash) {
             self.collect(epoch, account, by_key(key));
         }
         1
@@ -226,7 +227,7 @@ impl Shard {
         if let Some(texts) = capture.texts(&self.symbols) {
             return Step::Chunk(texts);
         }
-        capture.sweep(&self.accounts, epoch, budget);
+        capture.sweep(&mut self.accounts, epoch, budget);
         if let Some(accounts) = capture.chunk() {
             return Step::Chunk(accounts);
         }

@@ -11,14 +11,14 @@ pub mod movers;
 mod moves;
 pub mod portrait;
 
+pub use super::accounts::Directory;
 pub use audit::AuditStep;
 pub(super) use capture::RESTORED;
 pub use look::{Frozen, Listed};
 
-use super::accounts::{Accounts, PARTS, Place};
+use super::accounts::{Accounts, Entry, PARTS, Place};
 use super::dedup::{Dedup, Memory, Remembered};
 use super::key::Key;
-use super::part::prefetch_account;
 use super::plan::Plan;
 use super::report::ShardTotals;
 use super::today::{Today, Used};
@@ -51,7 +51,7 @@ pub struct Shard {
     plan: Arc<Plan>,
     dimensions: Vec<Dimension>,
     symbols: Symbols,
-    accounts: Arc<Accounts>,
+    accounts: Accounts,
     changes: Changes,
     /// A look at all accounts that is under way.
     look: Option<Box<Look>>,
@@ -82,6 +82,9 @@ pub(super) struct Restored {
     pub currencies: Vec<Currency>,
 }
 
+/// When states take effect, and for whom; the earliest first.
+type Ahead = BinaryHeap<Reverse<(Instant, Box<str>)>>;
+
 /// What a live shard keeps for its instant.
 #[derive(Debug)]
 struct View {
@@ -89,7 +92,7 @@ struct View {
     /// Those of the frame; of accounts that a move has not come to yet, those of the frame before.
     totals: Totals,
     /// When states that lie ahead take effect, and for whom.
-    ahead: BinaryHeap<Reverse<(Instant, Box<str>)>>,
+    ahead: Ahead,
     audit: Option<Audit>,
     moving: Option<Moving>,
 }
@@ -116,21 +119,6 @@ pub enum UsageVerdict {
     Duplicate,
 }
 
-/// A look at which customers a shard holds, for other threads.
-#[derive(Clone, Debug)]
-pub struct Directory(Arc<Accounts>);
-
-impl Directory {
-    pub fn holds(&self, customer_id: &str) -> bool {
-        self.0.contains(customer_id)
-    }
-
-    /// The first customer of this shard, in no order, for whom a condition holds.
-    pub fn find(&self, condition: impl Fn(&str) -> bool) -> Option<String> {
-        self.0.find(condition)
-    }
-}
-
 impl Shard {
     /// An empty shard. `hash_key` keys the hashes of customer and usage ids.
     pub fn new(plan: Arc<Plan>, memory: Memory, hash_key: (u64, u64)) -> Shard {
@@ -140,7 +128,7 @@ impl Shard {
             plan,
             dimensions,
             symbols,
-            accounts: Arc::new(Accounts::new(PARTS, hash_key)),
+            accounts: Accounts::new(PARTS, hash_key),
             changes: Changes::new(),
             look: None,
             held_bytes: 0,
@@ -162,7 +150,7 @@ impl Shard {
             plan: parts.plan,
             dimensions,
             symbols,
-            accounts: Arc::new(parts.accounts),
+            accounts: parts.accounts,
             changes: Changes::restored(parts.texts),
             look: None,
             held_bytes: parts.held_bytes,
@@ -191,15 +179,14 @@ impl Shard {
     /// Says that a fact is coming: what it looks for first is asked for from memory.
     #[inline]
     pub fn expect(&self, Aim { place, event }: Aim) {
-        prefetch_account(unsafe { &*self.accounts.part(place.part).data_ptr() }, place.hash);
+        self.accounts.prefetch(place);
         event.into_iter().for_each(|event| self.dedup.prefetch(event));
     }
 
     /// Says that the account of a fact that was aimed at this shard is about to be needed: it has come from memory, its blocks have not.
     #[inline]
     pub fn warm(&self, Aim { place, .. }: Aim, customer_id: &str) {
-        let part = unsafe { &*self.accounts.part(place.part).data_ptr() };
-        Accounts::get(part, place, customer_id).into_iter().for_each(Account::prefetch);
+        self.accounts.get(place, customer_id).into_iter().for_each(Account::prefetch);
     }
 
     /// Takes up a subscription fact.
@@ -211,14 +198,14 @@ impl Shard {
 
     /// Takes up a subscription fact that was aimed at this shard.
     pub fn apply_subscription_at(&mut self, Aim { place, .. }: Aim, fact: &SubscriptionFact) -> Applied {
-        let mut part = self.accounts.part(place.part).write();
-        let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        let Entry { mut account, is_new: new_customer, accounts } = self.accounts.entry(place, fact.customer_id);
+        let account = &mut *account;
         account.prefetch();
         let Some(subscriptions) = account.subscriptions_with(fact, &mut self.symbols) else {
             return Applied { new_customer };
         };
         Look::before_change(&mut self.look, place, fact.customer_id, account, &self.symbols);
-        self.changes.before_change(&self.accounts, place, fact.customer_id, account);
+        self.changes.before_change(accounts, place, fact.customer_id, account);
         fact.currency.into_iter().for_each(|currency| note(&mut self.currencies, currency));
         if let Some(View { frame, totals, ahead, audit, moving }) = &mut self.view {
             let spans_in = |frame| touch::by_state(account, fact.effective_at, frame, &self.dimensions);
@@ -258,10 +245,10 @@ impl Shard {
         if !self.dedup.insert(event) {
             return UsageVerdict::Duplicate;
         }
-        let mut part = self.accounts.part(place.part).write();
-        let (account, new_customer) = self.accounts.entry(&mut part, place, fact.customer_id);
+        let Entry { mut account, is_new: new_customer, accounts } = self.accounts.entry(place, fact.customer_id);
+        let account = &mut *account;
         Look::before_change(&mut self.look, place, fact.customer_id, account, &self.symbols);
-        self.changes.before_change(&self.accounts, place, fact.customer_id, account);
+        self.changes.before_change(accounts, place, fact.customer_id, account);
         note(&mut self.currencies, fact.currency);
         let day = self.plan.zone.day(fact.used_at);
         if self.view.as_ref().is_some_and(|view| day < view.frame.today) {
@@ -332,7 +319,7 @@ impl Shard {
     }
 
     pub fn directory(&self) -> Directory {
-        Directory(Arc::clone(&self.accounts))
+        self.accounts.directory()
     }
 
     /// What assessment sees of an account.

@@ -5,16 +5,17 @@
 //! seen to contribute. So nothing is lost that arrives meanwhile, and at the end the totals are those of the new frame. Until then
 //! they are those of no instant, and nobody is shown them.
 
-use super::{Shard, View};
+use super::{Ahead, Shard, View, lens};
 use crate::domain::account::{Account, SubscriptionRef};
-use crate::domain::assess::Placed;
+use crate::domain::assess::{Lens, Placed};
 use crate::domain::calendar::{Day, Instant};
 use crate::domain::currency::Currency;
 use crate::domain::frame::Frame;
 use crate::domain::segment::Dimension;
-use crate::engine::accounts::{Accounts, Pass, Place};
+use crate::engine::accounts::{Pass, Place};
 use crate::engine::key::Key;
 use crate::engine::plan::Plan;
+use crate::engine::today::Today;
 use crate::engine::totals::Totals;
 use crate::engine::touch;
 use std::cmp::Reverse;
@@ -117,24 +118,34 @@ impl Shard {
     /// Goes on with a move, looking at about so many accounts. Whether there is more to do.
     pub fn move_on(&mut self, most: usize) -> bool {
         let Some(mut view) = self.view.take_if(|view| view.moving.is_some()) else { return false };
-        let accounts = self.accounts.clone();
-        view.moving = view.moving.take().and_then(|moving| self.carry_on(&mut view, moving, &accounts, most));
+        view.moving = view.moving.take().and_then(|moving| self.carry_on(&mut view, moving, most));
         let more = view.moving.is_some();
         self.view = Some(view);
         more
     }
 
     /// Carries about so many accounts over; the move, unless it is over.
-    fn carry_on(&mut self, view: &mut View, mut moving: Moving, accounts: &Accounts, most: usize) -> Option<Moving> {
+    fn carry_on(&mut self, view: &mut View, mut moving: Moving, most: usize) -> Option<Moving> {
         let (mut left, mut pass) = (most.max(1), moving.pass);
-        while left > 0 && !pass.is_over(accounts) {
+        let lens = |frame| lens(frame, &self.plan, &self.dimensions, &self.symbols);
+        let mut carrying = Carrying {
+            from: moving.from.as_ref().map(lens),
+            to: lens(&view.frame),
+            same_rates: moving.same_rates,
+            floor: self.floor,
+            totals: &mut view.totals,
+            ahead: &mut view.ahead,
+            today: &mut self.today,
+            held_bytes: &mut self.held_bytes,
+        };
+        while left > 0 && !pass.is_over(&self.accounts) {
             // A part is cut by what a whole turn looks at, not by the rest of one: each slice takes a look at every key of its part. A
             // part without accounts takes time as well.
-            let looked_at = pass.next_mut(accounts, most, |key, account| self.carry_over(view, &moving, key, account));
+            let looked_at = pass.next_mut(&mut self.accounts, most, |key, account| carrying.carry_over(key, account));
             left = left.saturating_sub(1 + looked_at);
         }
         moving.pass = pass;
-        if !pass.is_over(accounts) {
+        if !pass.is_over(&self.accounts) {
             return Some(moving);
         }
         self.today.finish();
@@ -197,38 +208,15 @@ impl Shard {
 
     /// Reassesses the accounts whose states ahead take effect before the next instant of the same day.
     fn reassess_due(&self, view: &mut View, next: &Frame) {
+        let (from, to) = (self.lens(&view.frame), self.lens(next));
         for customer_id in due(&mut view.ahead, next.as_of) {
             let place = self.accounts.place(&customer_id);
-            if let Some(account) = Accounts::get(&self.accounts.part(place.part).read(), place, &customer_id) {
-                self.reassess(&mut view.totals, (&view.frame, next), account, |span, before, after| {
+            if let Some(account) = self.accounts.get(place, &customer_id) {
+                reassess(&mut view.totals, (&from, &to), account, |span, before, after| {
                     if let Some(audit) = &mut view.audit {
                         audit.replace(place, next.spans[span].role, before, after);
                     }
                 });
-            }
-        }
-    }
-
-    /// Carries an account over to the view's frame, and forgets usage that no view can need.
-    fn carry_over(&mut self, view: &mut View, moving: &Moving, key: &Key, account: &mut Account) {
-        match &moving.from {
-            None => {
-                let (totals, frame) = (&mut view.totals, &view.frame);
-                self.lens(frame).assess(account, frame.all_spans(), |span, placed| {
-                    totals.replace(frame.spans[span].role, None, Some(placed));
-                });
-                key.with_text(|customer_id| note_states_ahead(&mut view.ahead, frame.as_of, customer_id, account));
-            }
-            Some(from) => {
-                if !moving.same_rates || touch::by_move(account, from, &view.frame) {
-                    self.reassess(&mut view.totals, (from, &view.frame), account, |_, _, _| {});
-                }
-                self.held_bytes -= account.drop_usage_before(self.floor) as isize;
-            }
-        }
-        if let Some(day) = self.today.beginning() {
-            for bin in account.usage().of_day(day) {
-                key.with_text(|customer_id| self.today.count(customer_id, bin.currency, bin.amount));
             }
         }
     }
@@ -241,38 +229,77 @@ impl Shard {
         let floor = self.plan.first_usage_day(bound);
         (floor > self.floor && !self.is_capturing() && self.look.is_none()).then_some((floor, bound))
     }
+}
 
-    /// Replaces what an account contributes to one frame by what it contributes to another of the same plan. `also` is told of each
-    /// span that may differ.
-    fn reassess(
-        &self,
-        totals: &mut Totals,
-        (from, to): (&Frame, &Frame),
-        account: &Account,
-        mut also: impl FnMut(usize, Option<Placed>, Option<Placed>),
-    ) {
-        // An attribute that no state before an edge has is taken from the first one after it that has taken effect.
-        let is_named = account.has_change_between(from.as_of, to.as_of)
-            && touch::lacks_attribute(account, to.earliest_edge(), &self.dimensions);
-        let spans = if is_named { to.all_spans() } else { to.spans_moved(from) };
-        let (before, after) = (self.lens(from).look(account, spans), self.lens(to).look(account, spans));
-        spans.each(|span| {
-            let (before, after) = (before.contribution(span), after.contribution(span));
-            totals.replace(to.spans[span].role, before, after);
-            also(span, before, after);
-        });
+/// What accounts are carried over with.
+struct Carrying<'a> {
+    /// `None` while going live.
+    from: Option<Lens<'a>>,
+    to: Lens<'a>,
+    same_rates: bool,
+    floor: Day,
+    totals: &'a mut Totals,
+    ahead: &'a mut Ahead,
+    today: &'a mut Today,
+    held_bytes: &'a mut isize,
+}
+
+impl Carrying<'_> {
+    /// Carries an account over to the view's frame, and forgets usage that no view can need.
+    fn carry_over(&mut self, key: &Key, account: &mut Account) {
+        let frame = self.to.frame;
+        match &self.from {
+            None => {
+                self.to.assess(account, frame.all_spans(), |span, placed| {
+                    self.totals.replace(frame.spans[span].role, None, Some(placed));
+                });
+                key.with_text(|customer_id| note_states_ahead(self.ahead, frame.as_of, customer_id, account));
+            }
+            Some(from) => {
+                if !self.same_rates || touch::by_move(account, from.frame, frame) {
+                    reassess(self.totals, (from, &self.to), account, |_, _, _| {});
+                }
+                *self.held_bytes -= account.drop_usage_before(self.floor) as isize;
+            }
+        }
+        if let Some(day) = self.today.beginning() {
+            for bin in account.usage().of_day(day) {
+                key.with_text(|customer_id| self.today.count(customer_id, bin.currency, bin.amount));
+            }
+        }
     }
 }
 
+/// Replaces what an account contributes to one frame by what it contributes to another of the same plan. `also` is told of each span
+/// that may differ.
+fn reassess(
+    totals: &mut Totals,
+    (from, to): (&Lens, &Lens),
+    account: &Account,
+    mut also: impl FnMut(usize, Option<Placed>, Option<Placed>),
+) {
+    let (from_frame, frame) = (from.frame, to.frame);
+    // An attribute that no state before an edge has is taken from the first one after it that has taken effect.
+    let is_named = account.has_change_between(from_frame.as_of, frame.as_of)
+        && touch::lacks_attribute(account, frame.earliest_edge(), to.dimensions);
+    let spans = if is_named { frame.all_spans() } else { frame.spans_moved(from_frame) };
+    let (before, after) = (from.look(account, spans), to.look(account, spans));
+    spans.each(|span| {
+        let (before, after) = (before.contribution(span), after.contribution(span));
+        totals.replace(frame.spans[span].role, before, after);
+        also(span, before, after);
+    });
+}
+
 /// Notes when states of an account take effect that lie ahead.
-fn note_states_ahead(ahead: &mut BinaryHeap<Reverse<(Instant, Box<str>)>>, as_of: Instant, customer_id: &str, account: &Account) {
+fn note_states_ahead(ahead: &mut Ahead, as_of: Instant, customer_id: &str, account: &Account) {
     let states = account.subscriptions().iter().flat_map(SubscriptionRef::states);
     let later = states.map(|state| state.effective_at).filter(|at| *at >= as_of);
     ahead.extend(later.map(|at| Reverse((at, customer_id.into()))));
 }
 
 /// Takes the customers out whose states take effect before an instant, each once.
-fn due(ahead: &mut BinaryHeap<Reverse<(Instant, Box<str>)>>, as_of: Instant) -> BTreeSet<Box<str>> {
+fn due(ahead: &mut Ahead, as_of: Instant) -> BTreeSet<Box<str>> {
     let mut customers = BTreeSet::new();
     while ahead.peek().is_some_and(|Reverse((at, _))| *at < as_of) {
         customers.extend(ahead.pop().map(|Reverse((_, customer))| customer));

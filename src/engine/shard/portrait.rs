@@ -10,7 +10,6 @@ use crate::domain::frame::{Frame, Role, Span};
 use crate::domain::money::Micros;
 use crate::domain::motion::MOTIONS;
 use crate::domain::side::{RunRates, Sides};
-use crate::engine::accounts::Accounts;
 
 /// States, items and attributes that are shown of one customer at most; of each subscription the newest, as far as they reach.
 pub const MOST_LINES: usize = 50_000;
@@ -93,8 +92,7 @@ impl Shard {
     pub fn portrait(&self, customer_id: &str) -> Option<Portrait> {
         let view = self.view.as_ref()?;
         let place = self.accounts.place(customer_id);
-        let part = self.accounts.part(place.part).read();
-        Accounts::get(&part, place, customer_id).map(|account| self.portray(customer_id, account, view))
+        self.accounts.get(place, customer_id).map(|account| self.portray(customer_id, account, view))
     }
 
     fn portray(&self, customer_id: &str, account: &Account, view: &View) -> Portrait {
