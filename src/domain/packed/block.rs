@@ -37,11 +37,12 @@ impl Block {
         block
     }
 
-    /// Appends so many zeros; where that takes more memory, enough for `spare` more after them.
+    /// Appends so many zeros; where that takes more memory, enough for `spare` more after them, and for what an allocator would give
+    /// anyway.
     pub fn lengthen(&mut self, by: usize, spare: usize) {
         let length = self.len() + by;
         if length > self.capacity() {
-            self.reserve(length + spare);
+            self.reserve(size_of_class(size_of::<Head>() + length + spare) - size_of::<Head>());
         }
         if let Some(head) = self.0 {
             let before = self.len();
@@ -167,6 +168,13 @@ fn layout(capacity: usize) -> Layout {
     Layout::from_size_align(size, align_of::<Head>()).expect("no account is as large as half of the address space")
 }
 
+/// Up to which size memory of a size takes no more from an allocator: mimalloc and jemalloc both have four sizes to each doubling, and
+/// multiples of 16 below. Room that grows from one to the next is copied seldom enough.
+fn size_of_class(size: usize) -> usize {
+    let step = if size <= 128 { 16 } else { 1 << ((size - 1).ilog2() - 2) };
+    size.next_multiple_of(step)
+}
+
 fn narrow(length: usize) -> u32 {
     u32::try_from(length).expect("no account has 4 GiB")
 }
@@ -179,19 +187,30 @@ mod tests {
     fn a_block_is_its_bytes() {
         assert_eq!((size_of::<Block>(), Block::default().bytes(), Block::of(&[b"", b""]).len()), (8, 0, 0));
         let mut block = Block::of(&[b"abc", b"", b"de"]);
-        assert_eq!((&*block, block.bytes()), (&b"abcde"[..], 13));
+        assert_eq!((&*block, block.bytes()), (&b"abcde"[..], 16));
         block.lengthen(2, 3);
-        assert_eq!((&*block, block.bytes()), (&b"abcde\0\0"[..], 18));
+        assert_eq!((&*block, block.bytes()), (&b"abcde\0\0"[..], 16), "there was room");
         block[6] = b'g';
-        block.lengthen(3, 100);
-        assert_eq!((&*block, block.bytes()), (&b"abcde\0g\0\0\0"[..], 18));
+        block.lengthen(3, 7);
+        assert_eq!((&*block, block.bytes()), (&b"abcde\0g\0\0\0"[..], 32));
         let copy = block.clone();
         block.truncate(20);
         block.truncate(1);
         block.lengthen(1, 0);
-        assert_eq!((&*block, block.bytes()), (&b"a\0"[..], 18), "bytes given up come back as zeros");
+        assert_eq!((&*block, block.bytes()), (&b"a\0"[..], 32), "bytes given up come back as zeros");
         block.truncate(0);
-        assert_eq!((block.bytes(), block == Block::default(), block == copy), (18, true, false));
+        assert_eq!((block.bytes(), block == Block::default(), block == copy), (32, true, false));
         assert_eq!(&*copy, b"abcde\0g\0\0\0");
+    }
+
+    #[test]
+    fn memory_is_of_sizes_that_allocators_have() {
+        let sizes =
+            [(1, 16), (16, 16), (17, 32), (128, 128), (129, 160), (193, 224), (256, 256), (257, 320), (620, 640), (769, 896)];
+        sizes.iter().for_each(|(size, class)| assert_eq!(size_of_class(*size), *class, "{size}"));
+        for size in 1..10_000 {
+            let class = size_of_class(size);
+            assert!(class >= size && class < size + 16.max(size / 4) && size_of_class(class) == class, "{size}: {class}");
+        }
     }
 }
