@@ -8,7 +8,7 @@ use super::motion::{self, MOTIONS};
 use super::segment::{Dimension, SegmentValue};
 use super::side::{RunRates, Sides};
 use super::symbol::Symbols;
-use super::usage::UsageDays;
+use super::usage::{Bin, UsageDays};
 
 /// How a customer moved between the two edges of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,17 @@ impl Contribution {
     }
 }
 
+/// What a change of usage has an effect on, beside the first revenue.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The spans whose contributions it can change.
+    pub spans: SpanSet,
+    /// The edges whose run rates it can.
+    pub edges: EdgeSet,
+    /// What is added, if to a day that is a usage day before and after.
+    pub added: Option<Bin>,
+}
+
 /// What assessment needs beside the account.
 #[derive(Clone, Copy, Debug)]
 pub struct Lens<'a> {
@@ -71,11 +82,6 @@ impl<'l> Lens<'l> {
         self.look_at(&account.subscriptions, &account.usage, spans)
     }
 
-    /// A customer with other subscriptions than their own.
-    pub fn look_with<'a>(&self, account: &'a Account, subscriptions: &'a Subscriptions, spans: SpanSet) -> Seen<'l, 'a> {
-        self.look_at(subscriptions, &account.usage, spans)
-    }
-
     #[inline(always)]
     fn look_at<'a>(&self, subscriptions: &'a Subscriptions, usage: &UsageDays, spans: SpanSet) -> Seen<'l, 'a> {
         let edges = self.frame.edges_of(spans);
@@ -86,24 +92,35 @@ impl<'l> Lens<'l> {
         Seen { lens: *self, sides, rates, first_revenue }
     }
 
-    /// Changes a customer's usage, which has an effect on the run rates of some edges and on nothing else but the first revenue: as it was
-    /// and as it is.
+    /// Changes a customer's usage: as it was and as it is.
     #[inline(always)]
     pub fn look_around<'a>(
         &self,
         account: &'a mut Account,
-        (spans, edges): (SpanSet, EdgeSet),
+        reach: &Reach,
         change: impl FnOnce(&mut UsageDays),
     ) -> Around<'l, 'a> {
         let Account { subscriptions, usage } = account;
-        let before = self.look_at(subscriptions, usage, spans);
+        let Reach { spans, edges, added } = *reach;
+        let (all, first_revenue) = (self.frame.edges_of(spans), super::account::first_revenue(subscriptions, usage));
+        let sides = Sides::new(self, subscriptions, first_revenue, all);
+        let (mut before, mut after) = (RunRates::new(), None);
+        if let Some(added) = &added {
+            sides.put_rates(self, usage, all.without(edges), &mut before);
+            after = sides.rates_around(self, (usage, added), edges, &mut before);
+        }
+        if after.is_none() {
+            sides.put_rates(self, usage, all, &mut before);
+        }
         change(usage);
-        let first_revenue = super::account::first_revenue(subscriptions, usage);
-        let moved = (first_revenue != before.first_revenue)
-            .then(|| (first_revenue, Sides::new(self, subscriptions, first_revenue, self.frame.edges_of(spans))));
-        let mut rates = before.rates.clone();
-        before.sides.put_rates(self, usage, edges, &mut rates);
-        Around { before, rates, moved }
+        let rates = after.unwrap_or_else(|| {
+            let mut rates = RunRates::from_slice(&before);
+            sides.put_rates(self, usage, edges, &mut rates);
+            rates
+        });
+        let later = super::account::first_revenue(subscriptions, usage);
+        let moved = (later != first_revenue).then(|| (later, Sides::new(self, subscriptions, later, all)));
+        Around { before: Seen { lens: *self, sides, rates: before, first_revenue }, rates, moved }
     }
 
     /// The account's contributions to some spans, with their numbers.
@@ -113,7 +130,21 @@ impl<'l> Lens<'l> {
     }
 }
 
-impl Seen<'_, '_> {
+impl<'l> Seen<'l, '_> {
+    /// The same customer with other subscriptions, at the edges of the same spans.
+    pub fn with<'a>(&self, usage: &UsageDays, subscriptions: &'a Subscriptions, spans: SpanSet) -> Seen<'l, 'a> {
+        let (lens, edges) = (self.lens, self.lens.frame.edges_of(spans));
+        let first_revenue = super::account::first_revenue(subscriptions, usage);
+        let sides = Sides::new(&lens, subscriptions, first_revenue, edges);
+        let mut rates = RunRates::from_slice(&self.rates);
+        if !usage.is_empty() {
+            // Where something counts before and after, the same usage does.
+            let others = edges.filter(|edge| !(self.sides.counts(edge) && sides.counts(edge)));
+            sides.put_rates(&lens, usage, others, &mut rates);
+        }
+        Seen { lens, sides, rates, first_revenue }
+    }
+
     /// What the customer adds to a span, one of those that were asked for; `None` without revenue at both edges.
     #[inline]
     pub fn contribution(&self, span: usize) -> Option<Placed<'_>> {

@@ -67,6 +67,20 @@ impl Numbers {
         self.0 == 0
     }
 
+    /// Those that are not in another set.
+    #[inline]
+    pub fn without(self, others: Numbers) -> Numbers {
+        Numbers(self.0 & !others.0)
+    }
+
+    /// Those that satisfy a condition.
+    #[inline]
+    pub fn filter(self, holds: impl Fn(usize) -> bool) -> Numbers {
+        let mut kept = 0;
+        self.each(|number| kept |= u128::from(holds(number)) << number);
+        Numbers(kept)
+    }
+
     /// In ascending order.
     #[inline]
     pub fn each(self, mut take: impl FnMut(usize)) {

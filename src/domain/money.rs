@@ -29,8 +29,9 @@ pub fn half_even(numerator: i128, denominator: i128) -> i128 {
     quotient + up
 }
 
+/// The same of small numbers, at a fraction of the time.
 #[inline]
-fn half_even_narrow(numerator: i64, denominator: i64) -> i64 {
+pub fn half_even_narrow(numerator: i64, denominator: i64) -> i64 {
     let quotient = numerator.div_euclid(denominator);
     // Less than the denominator, whatever the product wraps to.
     let remainder = numerator.wrapping_sub(quotient.wrapping_mul(denominator));

@@ -12,7 +12,7 @@ use super::money::Micros;
 use super::motion::{MOTIONS, paired};
 use super::segment::SegmentValue;
 use super::symbol::{Symbol, Symbols};
-use super::usage::UsageDays;
+use super::usage::{Bin, UsageDays};
 use smallvec::SmallVec;
 use std::cell::{Cell, OnceCell};
 
@@ -143,16 +143,46 @@ impl<'a> Sides<'a> {
             return;
         }
         let read = usage.read();
-        edges.each(|edge| {
-            let (at, day) = (frame.edges[edge].at, frame.edges[edge].day);
-            let cut_off = if self.epoch(edge).counts { None } else { self.cut_off(at, lens) };
-            rates[edge] = read.run_rate(day, cut_off, &frame.valuation);
+        edges.each(|edge| rates[edge] = read.run_rate(frame.edges[edge].day, self.cut_off(edge, lens), &frame.valuation));
+    }
+
+    /// Takes up the run rates at some edges as they are, and gives those of all edges as they will be when an amount has been added to a
+    /// usage day that stays one; `None`, and nothing taken up for good, where that takes a look at the usage as it will be.
+    #[inline]
+    pub fn rates_around(
+        &self,
+        lens: &Lens,
+        (usage, added): (&UsageDays, &Bin),
+        edges: EdgeSet,
+        rates: &mut RunRates,
+    ) -> Option<RunRates> {
+        let (frame, read) = (lens.frame, usage.read());
+        let (mut later, mut holds) = (RunRates::from_slice(rates), true);
+        edges.each(|edge| match read.basis(frame.edges[edge].day, self.cut_off(edge, lens)) {
+            Some(Some(basis)) if basis.currency == added.currency => {
+                rates[edge] = basis.run_rate(&frame.valuation);
+                later[edge] = basis.with(added).run_rate(&frame.valuation);
+            }
+            Some(None) => (rates[edge], later[edge]) = (0, 0),
+            _ => holds = false,
         });
+        holds.then_some(later)
+    }
+
+    /// Whether something counts at an edge.
+    #[inline]
+    pub fn counts(&self, edge: usize) -> bool {
+        self.epoch(edge).counts
     }
 
     /// The civil day up to which usage is left out at an edge where nothing counts: if something did, the day of the latest change
     /// from counting to not counting.
-    fn cut_off(&self, at: Instant, lens: &Lens) -> Option<Day> {
+    #[inline]
+    fn cut_off(&self, edge: usize, lens: &Lens) -> Option<Day> {
+        if self.counts(edge) {
+            return None;
+        }
+        let at = lens.frame.edges[edge].at;
         let stop = self.subscriptions.iter().filter_map(|subscription| last_stop(subscription.states(), at)).max();
         stop.map(|stop| lens.zone.day(stop))
     }

@@ -3,10 +3,12 @@
 //! Each answer may be too large, never too small: what is not touched is not assessed again.
 
 use crate::domain::account::{Account, SubscriptionRef};
+use crate::domain::assess::Reach;
 use crate::domain::calendar::{Day, Instant};
 use crate::domain::facts::UsageFact;
-use crate::domain::frame::{EdgeAt, EdgeSet, Frame, QUIET_DAYS, RATE_DAYS, SpanSet};
+use crate::domain::frame::{EdgeAt, Frame, QUIET_DAYS, RATE_DAYS, SpanSet};
 use crate::domain::segment::Dimension;
+use crate::domain::usage::Bin;
 
 /// The spans that a state beginning at `at` can change.
 pub fn by_state(account: &Account, at: Instant, frame: &Frame, dimensions: &[Dimension]) -> SpanSet {
@@ -21,18 +23,20 @@ pub fn by_state(account: &Account, at: Instant, frame: &Frame, dimensions: &[Dim
     frame.spans_of(frame.edges_where(|edge| edge.at > at))
 }
 
-/// The spans that usage on a civil day can change, and the edges whose run rates it can.
+/// What usage on a civil day can change; `None` if nothing.
 #[inline]
-pub fn by_usage(account: &Account, fact: &UsageFact, day: Day, frame: &Frame) -> (SpanSet, EdgeSet) {
+pub fn by_usage(account: &Account, fact: &UsageFact, day: Day, frame: &Frame) -> Option<Reach> {
     // The day in progress is in no rate, and first revenue within it neither reclassifies a span nor moves a cohort.
     if day >= frame.today {
-        return (SpanSet::EMPTY, EdgeSet::EMPTY);
+        return None;
     }
-    let flips = account.usage().flips(day, fact.currency, fact.amount.into());
+    let added = Bin { day, currency: fact.currency, amount: fact.amount.into() };
+    let flips = account.usage().flips(day, fact.currency, added.amount);
     let reach = if flips { RATE_DAYS + QUIET_DAYS } else { RATE_DAYS };
     let edges = frame.edges_where(|edge| (1..=reach).contains(&(edge.day.0 - day.0)));
     let moves_first = fact.amount > 0 && account.first_revenue().is_some_and(|first| fact.used_at < first);
-    (if moves_first { frame.all_spans() } else { frame.spans_of(edges) }, edges)
+    let spans = if moves_first { frame.all_spans() } else { frame.spans_of(edges) };
+    (!spans.is_empty()).then_some(Reach { spans, edges, added: (!flips).then_some(added) })
 }
 
 /// Whether an account's contribution to some span can differ between two frames with equal rates. Days before the 28 that are

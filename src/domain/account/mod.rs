@@ -18,7 +18,7 @@ use super::symbol::{Symbol, Symbols};
 use super::usage::{Bin, UsageDays};
 
 /// Cache lines of an account's blocks that are worth asking for before they are needed: how long a block is stands in it.
-const USAGE_LINES: usize = 10;
+const USAGE_LINES: usize = 9;
 const SUBSCRIPTION_LINES: usize = 2;
 
 /// Everything known of one customer.

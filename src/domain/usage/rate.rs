@@ -1,11 +1,12 @@
 //! The run rate: what the last 28 complete civil days would bring in a month.
 
-use super::bins::{Form, Narrow};
+use super::bins::Form;
+use super::narrow::{DAYS, Narrow};
 use super::{Bin, UsageDays};
 use crate::domain::calendar::Day;
 use crate::domain::currency::{Currency, Valuation};
 use crate::domain::frame::{QUIET_DAYS, RATE_DAYS};
-use crate::domain::money::{Micros, half_even};
+use crate::domain::money::{Micros, half_even, half_even_narrow};
 use smallvec::SmallVec;
 
 /// A customer's first usage day must be so many days old before its rate is taken over fewer than 28 days.
@@ -25,30 +26,70 @@ impl UsageDays {
     }
 }
 
+/// What the run rate at an edge is taken from, where all usage is of one currency.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis {
+    pub currency: Currency,
+    sum: Micros,
+    /// The first day that can be in the sum.
+    start: Day,
+    /// How many days the sum is taken over.
+    days: i32,
+}
+
+impl Basis {
+    /// What this would bring in a month, in the reporting currency.
+    #[inline]
+    pub fn run_rate(&self, valuation: &Valuation) -> Micros {
+        valuation.convert(monthly(self.sum, self.days), self.currency)
+    }
+
+    /// With an amount of the same currency added to a day before the edge that is a usage day and stays one.
+    #[inline]
+    pub fn with(self, added: &Bin) -> Basis {
+        Basis { sum: self.sum + if added.day >= self.start { added.amount } else { 0 }, ..self }
+    }
+}
+
 impl Read<'_> {
     /// What the 28 complete civil days before the day of an edge would bring in a month, in the reporting currency. Usage up to and
     /// including the day `cut_off` is left out, as if it had not been.
     #[inline]
     pub fn run_rate(&self, edge: Day, cut_off: Option<Day>, valuation: &Valuation) -> Micros {
-        let earliest = cut_off.map_or(edge.plus(-(RATE_DAYS + QUIET_DAYS)), |day| day.plus(1));
-        let start = edge.plus(-RATE_DAYS).max(earliest);
+        match self.basis(edge, cut_off) {
+            Some(basis) => basis.map_or(0, |basis| basis.run_rate(valuation)),
+            None => self.usage.wide_rate(bounds(edge, cut_off), edge, valuation),
+        }
+    }
+
+    /// What the run rate at an edge is taken from, if anything is; `None` where that takes several sums.
+    #[inline]
+    pub fn basis(&self, edge: Day, cut_off: Option<Day>) -> Option<Option<Basis>> {
+        let (start, earliest) = bounds(edge, cut_off);
         let latest = self.latest.filter(|bin| bin.day >= start && bin.day < edge);
         match &self.form {
             Some(Form::Narrow(bins)) if latest.is_none_or(|latest| latest.currency == bins.currency) => {
-                narrow_rate(*bins, latest, (start, edge), earliest, valuation)
+                Some(narrow_basis(*bins, latest, (start, edge), earliest))
             }
-            None => latest.map_or(0, |bin| valuation.convert(monthly(bin.amount, days_of_use(edge, bin.day)), bin.currency)),
-            Some(_) => self.usage.wide_rate((start, edge), earliest, valuation),
+            None => {
+                Some(latest.map(|bin| Basis { currency: bin.currency, sum: bin.amount, start, days: days_of_use(edge, bin.day) }))
+            }
+            Some(_) => None,
         }
     }
 }
 
+/// The first day that is summed at an edge, and the first whose use matters.
+#[inline]
+fn bounds(edge: Day, cut_off: Option<Day>) -> (Day, Day) {
+    let earliest = cut_off.map_or(edge.plus(-(RATE_DAYS + QUIET_DAYS)), |day| day.plus(1));
+    (edge.plus(-RATE_DAYS).max(earliest), earliest)
+}
+
 impl UsageDays {
     /// Of any bins.
-    fn wide_rate(&self, (start, edge): (Day, Day), earliest: Day, valuation: &Valuation) -> Micros {
-        let latest = self.latest().filter(|bin| bin.day >= start && bin.day < edge);
-        let bins = (self.bins.before(start)..self.bins.before(edge)).map(|index| self.bins.bin(index));
-        let summed: SmallVec<[Bin; 28]> = bins.chain(latest).collect();
+    fn wide_rate(&self, (start, earliest): (Day, Day), edge: Day, valuation: &Valuation) -> Micros {
+        let summed: SmallVec<[Bin; 28]> = self.between(start, edge.plus(-1)).collect();
         let Some(first) = summed.first().map(|bin| bin.day) else { return 0 };
         let resumed = !self.any(first.plus(-QUIET_DAYS).max(earliest), first.plus(-1));
         let days = if resumed { days_of_use(edge, first) } else { RATE_DAYS };
@@ -58,14 +99,30 @@ impl UsageDays {
 
 /// Of bins of one currency, and the latest day if it is among those summed.
 #[inline]
-fn narrow_rate(bins: Narrow, latest: Option<Bin>, (start, edge): (Day, Day), earliest: Day, valuation: &Valuation) -> Micros {
-    let (from, to) = (bins.before(start), bins.before(edge));
-    let first = if from < to { Some(bins.day(from)) } else { latest.map(|bin| bin.day) };
-    let Some(first) = first else { return 0 };
-    let sum = Micros::from(bins.sum(from..to)) + latest.map_or(0, |bin| bin.amount);
-    let was_used = from > 0 && bins.day(from - 1) >= first.plus(-QUIET_DAYS).max(earliest);
-    let days = if was_used { RATE_DAYS } else { days_of_use(edge, first) };
-    valuation.convert(monthly(sum, days), bins.currency)
+fn narrow_basis(bins: Narrow, latest: Option<Bin>, (start, edge): (Day, Day), earliest: Day) -> Option<Basis> {
+    // Bit 63 is the day before the edge. What is summed and what is quiet lie within the 64 days before it.
+    let of_bins = bins.days_before(edge) & from(earliest, edge);
+    let days = of_bins | latest.map_or(0, |bin| 1 << (DAYS - (edge.0 - bin.day.0)));
+    let summed = days & from(start, edge);
+    if summed == 0 {
+        return None;
+    }
+    let first = summed.trailing_zeros() as i32;
+    let quiet = days & ((1 << first) - 1) & !0 << (first - QUIET_DAYS).max(0);
+    let days = if quiet != 0 { RATE_DAYS } else { (DAYS - first).clamp(LEAST_DAYS, RATE_DAYS) };
+    let before = bins.before(start);
+    let sum = bins.sum(before..before + (of_bins & from(start, edge)).count_ones() as usize);
+    Some(Basis { currency: bins.currency, sum: Micros::from(sum) + latest.map_or(0, |bin| bin.amount), start, days })
+}
+
+/// The bits of the days from one on, where the highest is the day before an edge.
+#[inline]
+fn from(day: Day, edge: Day) -> u64 {
+    match edge.0 - day.0 {
+        ..=0 => 0,
+        days @ 1..DAYS => !0 << (DAYS - days),
+        _ => !0,
+    }
 }
 
 /// Over how many days use that began on a day is taken at an edge.
@@ -74,8 +131,14 @@ fn days_of_use(edge: Day, first: Day) -> i32 {
 }
 
 /// `sum` over so many days as a month's worth, never negative.
+#[inline]
 fn monthly(sum: Micros, days: i32) -> Micros {
-    half_even(sum * 365, 12 * i128::from(days)).max(0)
+    // Nearly all sums are small and over 28 days: then a multiplication does what a division would.
+    match i64::try_from(sum).ok().and_then(|sum| sum.checked_mul(365)) {
+        Some(year) if days == RATE_DAYS => half_even_narrow(year, 12 * i64::from(RATE_DAYS)).max(0).into(),
+        Some(year) => half_even_narrow(year, 12 * i64::from(days)).max(0).into(),
+        None => half_even(sum * 365, 12 * i128::from(days)).max(0),
+    }
 }
 
 /// Sums per currency.

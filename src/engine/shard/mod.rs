@@ -29,7 +29,7 @@ use crate::domain::assess::{Lens, Placed};
 use crate::domain::calendar::{Day, Instant, Zone};
 use crate::domain::currency::Currency;
 use crate::domain::facts::{SubscriptionFact, UsageFact};
-use crate::domain::frame::{Frame, SpanSet};
+use crate::domain::frame::Frame;
 use crate::domain::segment::Dimension;
 use crate::domain::symbol::Symbols;
 use crate::domain::usage::UsageDays;
@@ -213,7 +213,8 @@ impl Shard {
             if let Some(frame) = state.frame(frame) {
                 let (lens, spans) = (lens(frame, &self.plan, &self.dimensions, &self.symbols), spans_in(frame));
                 if !spans.is_empty() {
-                    let (before, after) = (lens.look(account, spans), lens.look_with(account, &subscriptions, spans));
+                    let before = lens.look(account, spans);
+                    let after = before.with(account.usage(), &subscriptions, spans);
                     spans.each(|span| {
                         let change = (before.contribution(span), after.contribution(span));
                         replace((totals, audit.as_mut()), frame, (place, span), change);
@@ -266,16 +267,16 @@ impl Shard {
             }
         };
         let used = Used { at: fact.used_at, day, customer_id: fact.customer_id, currency, amount };
-        let mut touched = (SpanSet::EMPTY, SpanSet::EMPTY);
+        let mut reach = None;
         if let Some(View { frame, totals, audit, moving, .. }) = &mut self.view {
             let state = moving.as_ref().map_or(Standing::Moved, |moving| moving.standing(place));
             self.today.add(&used, matches!(state, Standing::Moved));
             if let Some(frame) = state.frame(frame) {
-                touched = touch::by_usage(account, fact, day, frame);
-                if !touched.0.is_empty() {
+                reach = touch::by_usage(account, fact, day, frame);
+                if let Some(reach) = &reach {
                     let lens = lens(frame, &self.plan, &self.dimensions, &self.symbols);
-                    let around = lens.look_around(account, touched, put);
-                    touched.0.each(|span| {
+                    let around = lens.look_around(account, reach, put);
+                    reach.spans.each(|span| {
                         replace((totals, audit.as_mut()), frame, (place, span), around.contributions(span));
                     });
                 }
@@ -283,7 +284,7 @@ impl Shard {
         } else {
             self.today.add(&used, false);
         }
-        if touched.0.is_empty() {
+        if reach.is_none() {
             put(account.usage_mut());
         }
         self.held_bytes += account.usage().bytes() as isize - held as isize;
