@@ -8,7 +8,6 @@ mod fixture;
 
 use divan::{Bencher, black_box};
 use fixture::{AS_OF, Change, DAY, Numbers, Used, history};
-use std::slice::from_ref;
 use upswell::domain::calendar::{Day, Instant, Zone};
 use upswell::engine::shard::Shard;
 
@@ -36,7 +35,7 @@ fn apply_usage_of_today(bencher: Bencher, accounts: usize) {
         event += 1;
         Used::new(numbers.below(accounts), AS_OF - 1_000, AS_OF, event)
     };
-    bencher.with_inputs(used).bench_local_refs(|used| Used::apply_group(from_ref(used), &mut shard));
+    bencher.with_inputs(used).bench_local_refs(|used| used.apply(&mut shard));
 }
 
 #[divan::bench(args = ACCOUNTS, sample_count = 20, sample_size = 500)]
@@ -47,7 +46,7 @@ fn apply_late_usage(bencher: Bencher, accounts: usize) {
         let day = 1 + numbers.below(90) as i64;
         Used::new(numbers.below(accounts), AS_OF - day * DAY, AS_OF, event)
     };
-    bencher.with_inputs(used).bench_local_refs(|used| Used::apply_group(from_ref(used), &mut shard));
+    bencher.with_inputs(used).bench_local_refs(|used| used.apply(&mut shard));
 }
 
 #[divan::bench(args = ACCOUNTS, sample_count = 20, sample_size = 500)]
@@ -58,7 +57,7 @@ fn apply_seat_change_now(bencher: Bencher, accounts: usize) {
         let at = AS_OF - 1 - (event % 1_000_000) as i64;
         Change::new(numbers.below(accounts), at, 1 + numbers.below(60) as i64, event)
     };
-    bencher.with_inputs(change).bench_local_refs(|change| Change::apply_group(from_ref(change), &mut shard));
+    bencher.with_inputs(change).bench_local_refs(|change| change.apply(&mut shard));
 }
 
 #[divan::bench(args = ACCOUNTS, sample_count = 3, sample_size = 1)]

@@ -6,5 +6,6 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    upswell::adapter::allocator::keep_large_pages();
     upswell::cli::main()
 }

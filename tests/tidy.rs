@@ -31,10 +31,16 @@ const IMPURE_STD: [&str; 7] = ["fs", "net", "env", "io", "process", "thread", "o
 /// Where a rate's one final division happens, the division itself, and the figure of an alert as people and gauges see it once it has
 /// been judged.
 const FLOATS_ALLOWED: [&str; 3] = ["domain/rates.rs", "domain/money.rs", "domain/alert/fraction.rs"];
-/// What of librdkafka its safe wrapper lacks and what it makes too dear, and what handles memory by hand for the sake of millions of
-/// accounts.
-const UNSAFE_ALLOWED: [&str; 5] =
-    ["adapter/kafka/describe.rs", "adapter/kafka/queue.rs", "domain/packed/block.rs", "domain/packed/hint.rs", "engine/part.rs"];
+/// What of librdkafka its safe wrapper lacks and what it makes too dear, the allocator's settings, and what handles memory by hand for
+/// the sake of millions of accounts.
+const UNSAFE_ALLOWED: [&str; 6] = [
+    "adapter/allocator.rs",
+    "adapter/kafka/describe.rs",
+    "adapter/kafka/queue.rs",
+    "domain/packed/block.rs",
+    "domain/packed/hint.rs",
+    "engine/part.rs",
+];
 /// Where tests may sleep between two looks at a condition.
 const SLEEP_ALLOWED: &str = "tests/support/src/wait.rs";
 const MAX_LINES: usize = 500;

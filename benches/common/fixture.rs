@@ -5,7 +5,6 @@
 //! events a UUID of 36.
 
 use divan::black_box;
-use smallvec::SmallVec;
 use std::sync::Arc;
 use upswell::domain::calendar::{Instant, Zone};
 use upswell::domain::currency::{Currency, ExchangeRates};
@@ -14,7 +13,6 @@ use upswell::domain::window::Window;
 use upswell::engine::dedup::Memory;
 use upswell::engine::plan::Plan;
 use upswell::engine::shard::Shard;
-use upswell::service::lane::GROUP;
 
 pub const DAY: i64 = 86_400_000;
 /// The view's instant: ten in the morning of a day in the middle of a month.
@@ -90,16 +88,7 @@ impl Change {
         black_box(shard.apply_subscription(&self.fact()));
     }
 
-    /// Applies some as the service does: all are aimed at the shard before the first is applied.
-    pub fn apply_group(group: &[Change], shard: &mut Shard) {
-        let facts: SmallVec<[_; GROUP]> = group.iter().map(Change::fact).collect();
-        let aims: SmallVec<[_; GROUP]> = facts.iter().map(|fact| shard.aim_subscription(fact)).collect();
-        aims.iter().for_each(|aim| shard.expect(*aim));
-        facts.iter().zip(&aims).for_each(|(fact, aim)| shard.warm(*aim, fact.customer_id));
-        facts.iter().zip(aims).for_each(|(fact, aim)| _ = black_box(shard.apply_subscription_at(aim, fact)));
-    }
-
-    fn fact(&self) -> SubscriptionFact<'_> {
+    pub fn fact(&self) -> SubscriptionFact<'_> {
         SubscriptionFact {
             event_id: &self.event_id,
             customer_id: &self.customer_id,
@@ -135,28 +124,20 @@ impl Used {
     }
 
     pub fn apply(&self, shard: &mut Shard) {
-        black_box(shard.apply_usage(&self.fact(), Some(Instant(self.record_at))));
+        let (fact, record_at) = self.fact();
+        black_box(shard.apply_usage(&fact, Some(record_at)));
     }
 
-    /// Applies some as the service does: all are aimed at the shard before the first is applied.
-    pub fn apply_group(group: &[Used], shard: &mut Shard) {
-        let facts: SmallVec<[_; GROUP]> = group.iter().map(Used::fact).collect();
-        let aims: SmallVec<[_; GROUP]> = facts.iter().map(|fact| shard.aim_usage(fact)).collect();
-        aims.iter().for_each(|aim| shard.expect(*aim));
-        facts.iter().zip(&aims).for_each(|(fact, aim)| shard.warm(*aim, fact.customer_id));
-        for ((fact, aim), used) in facts.iter().zip(aims).zip(group) {
-            black_box(shard.apply_usage_at(aim, fact, Some(Instant(used.record_at))));
-        }
-    }
-
-    fn fact(&self) -> UsageFact<'_> {
-        UsageFact {
+    /// With the timestamp of its record.
+    pub fn fact(&self) -> (UsageFact<'_>, Instant) {
+        let fact = UsageFact {
             event_id: &self.event_id,
             customer_id: &self.customer_id,
             used_at: Instant(self.at),
             amount: 1_234_567,
             currency: usd(),
-        }
+        };
+        (fact, Instant(self.record_at))
     }
 }
 

@@ -8,18 +8,20 @@
 
 #[path = "../common/fixture.rs"]
 mod fixture;
+mod groups;
 mod plot;
 #[path = "../common/process.rs"]
 mod process;
 
 use fixture::{AS_OF, Change, DAY, Numbers, Used, history};
+use groups::{apply_changes, apply_usage};
 use plot::{Line, Panel, Point};
 use process::{busy_time, resident_bytes};
 use std::process::Command;
 use std::time::Duration;
+use upswell::adapter::allocator;
 use upswell::domain::calendar::Instant;
 use upswell::engine::shard::Shard;
-use upswell::service::lane::GROUP;
 use upswell::service::worker::MOVED_AT_ONCE;
 
 #[global_allocator]
@@ -51,6 +53,7 @@ struct Size {
 }
 
 fn main() {
+    allocator::keep_large_pages();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let usage_days = setting("USAGE_DAYS", "3").parse().expect("USAGE_DAYS is a number");
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -72,22 +75,20 @@ fn measure(accounts: usize, usage_days: usize) {
     let (mut midnight, mut longest, mut more) = (Duration::ZERO, Duration::ZERO, true);
     shard.begin_move(Instant(NOW));
     while more {
-        let began = busy_time();
-        more = shard.move_on(MOVED_AT_ONCE);
-        let step = busy_time() - began;
+        let step = timed(|| more = shard.move_on(MOVED_AT_ONCE));
         (midnight, longest) = (midnight + step, longest.max(step));
     }
     assert_eq!(shard.totals().expect("it is live").as_of, Instant(NOW));
 
     let mut numbers = Numbers(7);
-    let today = batches(&mut shard, |event| Used::new(numbers.below(accounts), NOW - 1_000, NOW, event), Used::apply_group);
+    let today = batches(&mut shard, |event| Used::new(numbers.below(accounts), NOW - 1_000, NOW, event), time_usage);
     let late = batches(
         &mut shard,
         |event| {
             let day = 1 + numbers.below(90) as i64;
             Used::new(numbers.below(accounts), NOW - day * DAY, NOW, event)
         },
-        Used::apply_group,
+        time_usage,
     );
     let change = batches(
         &mut shard,
@@ -95,7 +96,7 @@ fn measure(accounts: usize, usage_days: usize) {
             let at = NOW - 1 - (event % 1_000_000) as i64;
             Change::new(numbers.below(accounts), at, 1 + numbers.below(60) as i64, event)
         },
-        Change::apply_group,
+        time_changes,
     );
     let per_account = |figure: f64| figure / accounts as f64;
     let midnight = per_account(midnight.as_nanos() as f64);
@@ -104,54 +105,73 @@ fn measure(accounts: usize, usage_days: usize) {
     println!("{accounts} {today} {late} {change} {midnight} {longest} {bytes} {tracked}");
 }
 
-/// Prints what an event costs in a catch-up, which stores facts and then assesses every account once, and what one of the same mix costs
-/// a live shard: one in twenty changes seats, the others are usage, of the day in the live shard, of 90 days one after the other in
-/// the catch-up.
+/// Prints what an event costs when a log of 90 days is read from its beginning, which stores facts and then assesses every account
+/// once, and what it costs a shard that was live all along: its facts, and its view that moved along, over 90 midnights.
 fn compare_catch_up() {
-    println!("| accounts | events an account | catch-up, an event | live, an event |\n|---|---|---|---|");
+    println!(
+        "| accounts | events an account | catch-up: facts | assessment | both | live: facts | midnights |\n|---|---|---|---|---|---|---|"
+    );
     for accounts in setting("ACCOUNTS", "100000").split(',').map(|accounts| accounts.trim().parse().expect("a number")) {
         for each in [5, 20, 50] {
-            let [behind, live] = [false, true].map(|live| plot::time(mixed(accounts, accounts * each / BATCH, live)));
-            println!("| {} | {each} | {behind} | {live} |", plot::count(accounts as f64));
+            let [[stored, assessed], [applied, moved]] =
+                [false, true].map(|live| read_log(accounts, accounts * each / BATCH, live));
+            let times = [stored, assessed, stored + assessed, applied, moved].map(plot::time);
+            println!("| {} | {each} | {} |", plot::count(accounts as f64), times.join(" | "));
         }
     }
 }
 
-/// Nanoseconds of one event of so many batches.
-fn mixed(accounts: usize, batches: usize, live: bool) -> f64 {
-    let (mut shard, mut numbers, mut busy) = (history(accounts, 0), Numbers(7), Duration::ZERO);
+/// Nanoseconds of one event of so many batches, in which one in twenty changes seats and the others are usage: for its fact, and for
+/// assessments.
+fn read_log(accounts: usize, batches: usize, live: bool) -> [f64; 2] {
+    let (mut shard, mut numbers, began) = (history(accounts, 0), Numbers(7), NOW - 90 * DAY);
+    let (mut facts, mut views) = (Duration::ZERO, Duration::ZERO);
     if live {
-        shard.go_live(Instant(NOW));
+        shard.go_live(Instant(began));
     }
     for batch in 0..batches {
-        let first = (1 << 50) + (batch * BATCH) as u64;
-        let share = |time: i64| time / batches as i64 * batch as i64;
-        let at = if live { NOW - 1_000_000 + share(900_000) } else { NOW - DAY * 90 + share(DAY * 90) };
+        let (first, at) = ((1 << 50) + (batch * BATCH) as u64, began + 90 * DAY / batches as i64 * batch as i64);
         let used = |event| Used::new(numbers.below(accounts), at, at, first + event);
         let used: Vec<Used> = (0..BATCH as u64 * 19 / 20).map(used).collect();
-        let change = |event| Change::new(numbers.below(accounts), at + event as i64, 1 + numbers.below(60) as i64, first + event);
+        let change = |event| Change::new(numbers.below(accounts), at - event as i64, 1 + numbers.below(60) as i64, first + event);
         let changes: Vec<Change> = (0..BATCH as u64 / 20).map(change).collect();
-        let began = busy_time();
-        used.chunks(GROUP).for_each(|group| Used::apply_group(group, &mut shard));
-        changes.chunks(GROUP).for_each(|group| Change::apply_group(group, &mut shard));
-        busy += busy_time() - began;
+        if live {
+            views += timed(|| shard.advance(Instant(at + 1)));
+        }
+        facts += time_usage(&used, &mut shard) + time_changes(&changes, &mut shard);
     }
+    if !live {
+        views += timed(|| shard.go_live(Instant(NOW)));
+    }
+    [facts, views].map(|busy| busy.as_nanos() as f64 / (batches * BATCH) as f64)
+}
+
+/// Processor time that applying events takes, all of which are ready.
+fn time_usage(events: &[Used], shard: &mut Shard) -> Duration {
+    let facts: Vec<_> = events.iter().map(Used::fact).collect();
+    timed(|| apply_usage(&facts, shard))
+}
+
+/// The same of changes of subscriptions.
+fn time_changes(events: &[Change], shard: &mut Shard) -> Duration {
+    let facts: Vec<_> = events.iter().map(Change::fact).collect();
+    timed(|| apply_changes(&facts, shard))
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
     let began = busy_time();
-    shard.go_live(Instant(NOW));
-    busy += if live { Duration::ZERO } else { busy_time() - began };
-    busy.as_nanos() as f64 / (batches * BATCH) as f64
+    work();
+    busy_time() - began
 }
 
 /// Median time of one event in nanoseconds: events are made outside the time that counts, a batch at a time.
-fn batches<T>(shard: &mut Shard, mut event: impl FnMut(u64) -> T, apply: impl Fn(&[T], &mut Shard)) -> f64 {
+fn batches<T>(shard: &mut Shard, mut event: impl FnMut(u64) -> T, time: impl Fn(&[T], &mut Shard) -> Duration) -> f64 {
     let first = (1 << 50) + ((shard.dedup_entries() as u64) << 20);
     let count = (shard.accounts() / ACCOUNTS_A_FACT / BATCH).clamp(10, BATCHES);
     let mut times: Vec<Duration> = (0..count as u64)
         .map(|batch| {
             let events: Vec<T> = (0..BATCH as u64).map(|number| event(first + batch * BATCH as u64 + number)).collect();
-            let began = busy_time();
-            events.chunks(GROUP).for_each(|group| apply(group, shard));
-            busy_time() - began
+            time(&events, shard)
         })
         .skip(count / 10)
         .collect();

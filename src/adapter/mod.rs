@@ -1,5 +1,6 @@
-//! The outside world: Kafka, the schema registry, HTTP, receivers of notifications, the clock. Adapters never import each other.
+//! The outside world: Kafka, the schema registry, HTTP, receivers of notifications, the clock, the allocator. Adapters never import each other.
 
+pub mod allocator;
 pub mod clock;
 pub mod http;
 pub mod kafka;
