@@ -101,7 +101,7 @@ impl Settings {
     /// How often a new view is begun at most, unless time is simulated and flies.
     pub const TICK: Duration = Duration::from_millis(100);
     /// Bytes that may be fetched ahead where there is memory.
-    pub const FETCH_BYTES: u64 = 256 << 20;
+    pub const FETCH_BYTES: u64 = 192 << 20;
 
     /// Bytes that may be fetched ahead: a small part of the limit of memory, or records would fill it before any is taken in.
     pub fn fetch_bytes(memory_limit: Option<u64>) -> u64 {

@@ -99,10 +99,11 @@ struct Share {
 impl FetchBudget {
     /// librdkafka counts a separated queue by itself and may overshoot it by one fetch. It counts the bytes of records and not its
     /// own of each, which are more than those of a small record; so the number of records is bounded as well, as if each took
-    /// [`RECORD`]. A floor keeps tiny budgets working.
+    /// [`RECORD`]. A floor keeps tiny budgets working. A fetch is small enough for the processor's cache to hold what the client takes
+    /// apart and a worker then reads.
     fn share(self) -> Share {
         let share = self.total_bytes / u64::from(self.partitions.max(1));
-        let fetch = (share / 8).clamp(MIB / 4, 2 * MIB);
+        let fetch = (share / 8).clamp(MIB / 4, MIB / 2);
         let bytes = share.saturating_sub(fetch).clamp(MIB / 4, 64 * MIB);
         Share { fetch, bytes, records: (share / RECORD).clamp(1_000, 200_000) }
     }
@@ -283,7 +284,7 @@ mod tests {
         }
     }
 
-    const BUDGET: FetchBudget = FetchBudget { total_bytes: 256 * MIB, partitions: 16 };
+    const BUDGET: FetchBudget = FetchBudget { total_bytes: 192 * MIB, partitions: 16 };
 
     #[test]
     fn clients_of_both_protocols_can_be_made_even_with_classic_timeouts_passed_through() {
@@ -325,8 +326,8 @@ mod tests {
     #[test]
     fn a_budget_is_shared_by_the_partitions() {
         let share = |mib, partitions| FetchBudget { total_bytes: mib * MIB, partitions }.share();
-        assert_eq!(share(256, 16), Share { fetch: 2 * MIB, bytes: 14 * MIB, records: 16_384 });
-        assert_eq!(share(1024, 2), Share { fetch: 2 * MIB, bytes: 64 * MIB, records: 200_000 });
+        assert_eq!(share(192, 16), Share { fetch: MIB / 2, bytes: 23 * MIB / 2, records: 12_288 });
+        assert_eq!(share(1024, 2), Share { fetch: MIB / 2, bytes: 64 * MIB, records: 200_000 });
         assert_eq!(share(64, 32), Share { fetch: MIB / 4, bytes: 7 * MIB / 4, records: 2_048 });
         assert_eq!(share(0, 100), Share { fetch: MIB / 4, bytes: MIB / 4, records: 1_000 });
         assert_eq!(share(0, 0), share(0, 100));
