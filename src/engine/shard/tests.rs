@@ -308,3 +308,21 @@ fn usage_that_is_not_kept_any_more_changes_nothing_while_its_view_moves_on() {
     while shard.move_on(1) {}
     assert_eq!(shard.audit(), Ok(()));
 }
+
+#[test]
+fn changes_of_usage_and_of_what_counts_leave_exact_totals() {
+    let mut shard = shard();
+    shard.go_live(AS_OF);
+    let with = |event_id, days, status| SubscriptionFact { status, ..state(event_id, AS_OF.0 - days * DAY, 1) };
+    shard.apply_subscription(&with("a", 200, Status::Active));
+    // At both edges of the window usage of the 28 days before; more of it on the same days; then all is cut off, and comes back.
+    for (number, days) in [5, 40, 5, 40, 70].into_iter().enumerate() {
+        let event_id = format!("u{number}");
+        shard.apply_usage(&UsageFact { amount: 9_000_000, ..usage(&event_id, AS_OF.0 - days * DAY) }, None);
+        assert_eq!(shard.audit(), Ok(()), "{event_id}");
+    }
+    for (event_id, days, status) in [("b", 2, Status::Canceled), ("c", 1, Status::Active), ("d", 35, Status::Canceled)] {
+        shard.apply_subscription(&with(event_id, days, status));
+        assert_eq!(shard.audit(), Ok(()), "{event_id}");
+    }
+}
