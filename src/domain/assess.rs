@@ -54,7 +54,7 @@ pub struct Reach {
     pub spans: SpanSet,
     /// The edges whose run rates it can.
     pub edges: EdgeSet,
-    /// What is added, if to a day that is a usage day before and after.
+    /// What the change adds, if to a day that is a usage day before and after.
     pub added: Option<Bin>,
 }
 

@@ -54,12 +54,11 @@ impl UsageDays {
     /// `None` unless the bins are by day and currency, distinct, and none is 0, and the instant is one that can be.
     pub fn from_bins(bins: &[Bin], first_positive: Option<Instant>) -> Option<UsageDays> {
         let ordered = bins.is_sorted_by(|one, next| (one.day, one.currency) < (next.day, next.currency));
-        if first_positive == Some(Instant(NEVER)) {
+        if !ordered || bins.iter().any(|bin| bin.amount == 0) || first_positive == Some(Instant(NEVER)) {
             return None;
         }
         let first_positive = first_positive.map_or(NEVER, |at| at.0);
-        let usage = UsageDays { bins: Bins::of(bins), first_positive, ..UsageDays::default() };
-        (ordered && bins.iter().all(|bin| bin.amount != 0)).then_some(usage)
+        Some(UsageDays { bins: Bins::of(bins), first_positive, ..UsageDays::default() })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -217,6 +216,18 @@ mod tests {
             assert!(usage.is_empty());
         }
         assert_eq!(usage.bytes(), 0);
+    }
+
+    #[test]
+    fn bins_that_are_not_in_order_are_refused() {
+        let bins = |days: &[i32], amount| -> Vec<Bin> {
+            days.iter().map(|day| Bin { day: Day(*day), currency: usd(), amount }).collect()
+        };
+        for days in [&[20_000, 7_400][..], &[20_000, 20_000], &[20_000, 30_000, 20_050], &[20_000, 7_400, 20_050]] {
+            assert_eq!(UsageDays::from_bins(&bins(days, 5), None), None, "{days:?}");
+        }
+        assert_eq!(UsageDays::from_bins(&bins(&[20_000], 0), None), None, "a sum of 0 is no bin");
+        assert!(UsageDays::from_bins(&bins(&[20_000, 20_050], 5), None).is_some());
     }
 
     #[test]

@@ -157,6 +157,8 @@ fn sums(bins: &[Bin]) -> SmallVec<[(Currency, Micros); 4]> {
 mod tests {
     use super::*;
     use crate::domain::currency::ExchangeRates;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     fn usd() -> Currency {
         Currency::parse("USD").expect("a code")
@@ -195,7 +197,11 @@ mod tests {
             ("a negative sum is no revenue", &[(1000, -28_000_000)], 1001, None, 0),
         ];
         for (name, days, edge, cut_off, expected) in cases {
-            assert_eq!(rate(days, *edge, *cut_off), *expected, "{name}");
+            // Days before all that narrow bins can name, and days that they can.
+            for since in [0, 20_000] {
+                let days: Vec<(i32, i128)> = days.iter().map(|(day, amount)| (since + day, *amount)).collect();
+                assert_eq!(rate(&days, since + edge, cut_off.map(|day| since + day)), *expected, "{name}, {since}");
+            }
         }
     }
 
@@ -222,6 +228,66 @@ mod tests {
                 assert_eq!(rate(&narrow), rate(&wide), "{edge}");
                 // Each currency is rounded alone.
                 assert!((rate(&narrow) - rate(&mixed)).abs() <= 1, "{edge}");
+            }
+        }
+    }
+
+    /// Usage by day and currency, at par.
+    type Sums = BTreeMap<(i32, Currency), i128>;
+
+    /// The rate as the semantics define it.
+    fn defined(sums: &Sums, edge: i32, cut_off: Option<i32>) -> i128 {
+        let counted = |day: i32| cut_off.is_none_or(|cut_off| day > cut_off);
+        let is_used = |day: &i32| counted(*day) && sums.keys().any(|(used, _)| used == day);
+        let Some(first) = (edge - 28..edge).find(is_used) else { return 0 };
+        let days = if (first - 35..first).any(|day| is_used(&day)) { 28 } else { (edge - first).clamp(7, 28) };
+        let mut months: BTreeMap<Currency, i128> = BTreeMap::new();
+        for ((day, currency), amount) in sums.iter().filter(|((day, _), _)| (edge - 28..edge).contains(day)) {
+            *months.entry(*currency).or_default() += if counted(*day) { *amount } else { 0 };
+        }
+        months.into_values().map(|sum| half_even(sum * 365, 12 * i128::from(days)).max(0)).sum()
+    }
+
+    /// About two months of one currency, as a rule; other days, other currencies and amounts that cancel or are large.
+    fn added() -> impl Strategy<Value = (i32, bool, i128)> {
+        let day = prop_oneof![40 => 0..140, 4 => -200..400, 1 => -9_000..40_000];
+        let large = [1 << 57, (1 << 57) - 1, 10i128.pow(18)];
+        let amount = prop_oneof![8 => -2..=2i128, 8 => -50_000_000..=50_000_000i128, 1 => prop::sample::select(large.to_vec())];
+        (
+            day.prop_map(|day| 20_000 + day),
+            prop::bool::weighted(0.03),
+            prop_oneof![8 => amount.clone(), 1 => amount.prop_map(|amount| -amount)],
+        )
+    }
+
+    proptest! {
+        /// Whatever form the usage has, also at edges where an amount is about to be added to a day that stays a usage day.
+        #[test]
+        fn rates_are_what_the_semantics_define(
+            steps in prop::collection::vec(added(), 1..50),
+            (edge, cut_off) in (20_000..20_200i32, prop::option::weighted(0.4, 19_990..20_150i32)),
+        ) {
+            let par = Currency::parse("XXX").expect("a code");
+            let table = crate::domain::currency::RateTable { from: Day(0), rates: [(par, 1_000_000)].into() };
+            let valuation = ExchangeRates::new(usd(), vec![table]).valuation(Day(0));
+            let (mut usage, mut sums) = (UsageDays::default(), Sums::new());
+            for (day, is_other, amount) in steps {
+                let added = Bin { day: Day(day), currency: if is_other { par } else { usd() }, amount };
+                let stays = !usage.flips(added.day, added.currency, amount);
+                let edges = [edge, day + 1, day + 27, day + 28, day + 29, day + 63, day + 64];
+                let around = edges.map(|edge| {
+                    let basis = usage.read().basis(Day(edge), cut_off.map(Day)).flatten()?;
+                    let holds = stays && (day + 1..=day + 28).contains(&edge) && basis.currency == added.currency;
+                    holds.then(|| basis.with(&added).run_rate(&valuation))
+                });
+                usage.add(added.day, added.currency, amount);
+                *sums.entry((day, added.currency)).or_default() += amount;
+                sums.retain(|_, sum| *sum != 0);
+                for (edge, around) in edges.into_iter().zip(around) {
+                    let expected = defined(&sums, edge, cut_off);
+                    prop_assert_eq!(usage.read().run_rate(Day(edge), cut_off.map(Day), &valuation), expected, "{}", edge);
+                    prop_assert!(around.is_none_or(|rate| rate == expected), "{}: {:?}, not {}", edge, around, expected);
+                }
             }
         }
     }

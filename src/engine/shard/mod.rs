@@ -273,7 +273,9 @@ impl Shard {
             self.today.add(&used, matches!(state, Standing::Moved));
             if let Some(frame) = state.frame(frame) {
                 reach = touch::by_usage(account, fact, day, frame);
-                if let Some(reach) = &reach {
+                if let Some(reach) = &mut reach {
+                    // While a view moves, an account seen through the frame before may be seen at edges that need days not kept any more.
+                    reach.added = reach.added.filter(|_| kept);
                     let lens = lens(frame, &self.plan, &self.dimensions, &self.symbols);
                     let around = lens.look_around(account, reach, put);
                     reach.spans.each(|span| {

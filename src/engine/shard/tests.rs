@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::currency::{ExchangeRates, RateTable};
 use crate::domain::facts::{ItemFact, Status};
-use crate::domain::window::Window;
+use crate::domain::window::{Period, Window};
 use crate::engine::cells::Cells;
 use crate::engine::image::{Chunk, Head, Scope, Step};
 use crate::engine::report::Report;
@@ -286,4 +286,43 @@ fn an_audit_finds_a_total_that_is_wrong() {
     plant(&mut shard, |totals| totals.windows[0].total.customers.new -= 1);
     plant(&mut shard, |totals| totals.windows[0].segments[0] = Cells::default());
     assert!(matches!(through(&mut shard), Some(AuditStep::Violated(_))));
+}
+
+#[test]
+fn usage_that_is_not_kept_any_more_changes_nothing_while_its_view_moves_on() {
+    // A quarter begins: its opening edge, and with it the first day that matters, moves by three months at once.
+    let plan = Arc::new(Plan { windows: vec![Window::ToDate(Period::Quarter)], ..Arc::unwrap_or_clone(plan()) });
+    let mut shard = Shard::new(plan, Memory::Window { millis: DAY }, (1, 2));
+    let quarter = 20_362;
+    let at = |day: i64| Instant(day * DAY + DAY / 2);
+    let late = quarter - 92 - 10;
+    shard.go_live(at(quarter - 1));
+    for (event_id, day) in [("opening", late), ("closing", quarter - 5)] {
+        shard.apply_usage(&UsageFact { amount: 7_000_000, ..usage(event_id, at(day).0) }, Some(at(quarter)));
+    }
+    shard.observe_clock(at(quarter));
+    shard.apply_usage(&usage("newest", at(quarter).0), Some(at(quarter)));
+    shard.begin_move(at(quarter));
+    assert!(shard.floor > Day(late as i32) && shard.has_moved("c") == Some(false));
+    shard.apply_usage(&UsageFact { amount: 9_000_000, ..usage("late", at(late).0) }, Some(at(quarter)));
+    while shard.move_on(1) {}
+    assert_eq!(shard.audit(), Ok(()));
+}
+
+#[test]
+fn changes_of_usage_and_of_what_counts_leave_exact_totals() {
+    let mut shard = shard();
+    shard.go_live(AS_OF);
+    let with = |event_id, days, status| SubscriptionFact { status, ..state(event_id, AS_OF.0 - days * DAY, 1) };
+    shard.apply_subscription(&with("a", 200, Status::Active));
+    // At both edges of the window usage of the 28 days before; more of it on the same days; then all is cut off, and comes back.
+    for (number, days) in [5, 40, 5, 40, 70].into_iter().enumerate() {
+        let event_id = format!("u{number}");
+        shard.apply_usage(&UsageFact { amount: 9_000_000, ..usage(&event_id, AS_OF.0 - days * DAY) }, None);
+        assert_eq!(shard.audit(), Ok(()), "{event_id}");
+    }
+    for (event_id, days, status) in [("b", 2, Status::Canceled), ("c", 1, Status::Active), ("d", 35, Status::Canceled)] {
+        shard.apply_subscription(&with(event_id, days, status));
+        assert_eq!(shard.audit(), Ok(()), "{event_id}");
+    }
 }
