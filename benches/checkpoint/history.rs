@@ -34,6 +34,8 @@ pub fn plan() -> Arc<Plan> {
 /// A shard that is not live; each usage day of an account is one event, whose id is remembered.
 pub fn shard(accounts: usize, usage_days: usize) -> Shard {
     let mut shard = Shard::new(plan(), MEMORY, (1, 2));
+    // Without a clock all usage would count as still ahead, and stand in the manifest one by one.
+    shard.observe_clock(AS_OF);
     for customer in 0..accounts {
         state(&mut shard, customer);
         for day in 0..usage_days {
